@@ -1,0 +1,68 @@
+"""What the Kafka shell and the scoring stage say to each other.
+
+The shell knows partitions, offsets and transactions and nothing of users; the stage knows users and
+nothing of Kafka. One call of :meth:`Stage.process` is one Kafka transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """One record of the event topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Message(NamedTuple):
+    """One record to be written to ``topic``, in the partition of the records that caused it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Outcome(NamedTuple):
+    """What a batch changed: table writes by key (``None`` deletes) and the messages to send, in order."""
+
+    state: dict[bytes, bytes | None]
+    messages: list[Message]
+
+
+class Stage(Protocol):
+    """A deterministic function from batches of records to state and messages, one partition at a time.
+
+    A stage keeps in-memory state that runs ahead of the store until the batch is committed, so a
+    process whose transaction failed must end; it may then be given the same records again.
+    """
+
+    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take a partition over. ``items``: the whole recovered table of the partition."""
+        ...
+
+    def close(self, partition: int) -> None:
+        """Forget a partition that was revoked."""
+        ...
+
+    def process(
+        self,
+        partition: int,
+        read: Callable[[bytes], bytes | None],
+        records: Sequence[Record],
+        now_ms: int | None,
+    ) -> Outcome:
+        """Apply ``records`` in offset order.
+
+        An empty sequence is a tick. ``now_ms`` is wall time when the partition has caught up and wall
+        time may move its clock, else ``None``. ``read`` returns the stored value of a table key.
+        """
+        ...
