@@ -1,0 +1,62 @@
+"""The ring: a user's newest tokens, packed, ordered by (time, event hash)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from streamer.core.token import EVENT_HASH_AT, TOKEN_BYTES, place
+
+
+class Placement(Enum):
+    """What became of a token that was offered to a ring."""
+
+    APPENDED = "appended"
+    INSERTED = "inserted"  # late, but the ring reaches back that far
+    TOO_OLD = "too_old"  # before everything in a full ring
+    DUPLICATE = "duplicate"
+
+
+class Placed(NamedTuple):
+    """``left`` is the token that the new one pushed out of a full ring, empty when none."""
+
+    placement: Placement
+    ring: bytes
+    left: bytes
+
+
+def put(ring: bytes, token: bytes, capacity: int) -> Placed:
+    """Put ``token`` in its place in ``ring``, which holds at most ``capacity`` tokens."""
+    if contains(ring, token):
+        return Placed(Placement.DUPLICATE, ring, b"")
+    full = len(ring) >= capacity * TOKEN_BYTES
+    key = place(token, 0)
+    if not ring or key >= place(ring, len(ring) - TOKEN_BYTES):
+        at, placement = len(ring), Placement.APPENDED
+    else:
+        at, placement = _position(ring, key), Placement.INSERTED
+        if at == 0 and full:
+            return Placed(Placement.TOO_OLD, ring, b"")
+    longer = ring[:at] + token + ring[at:]
+    if not full:
+        return Placed(placement, longer, b"")
+    return Placed(placement, longer[TOKEN_BYTES:], longer[:TOKEN_BYTES])
+
+
+def contains(ring: bytes, token: bytes) -> bool:
+    """Whether an event with the hash of ``token``'s event id is in the ring."""
+    wanted = token[EVENT_HASH_AT : EVENT_HASH_AT + 4]
+    at = ring.find(wanted)
+    while at >= 0:
+        if at % TOKEN_BYTES == EVENT_HASH_AT:
+            return True
+        at = ring.find(wanted, at + 1)
+    return False
+
+
+def _position(ring: bytes, key: tuple[int, int]) -> int:
+    """Byte at which a token with sorting key ``key`` belongs; late tokens are mostly little late."""
+    at = len(ring)
+    while at > 0 and place(ring, at - TOKEN_BYTES) > key:
+        at -= TOKEN_BYTES
+    return at

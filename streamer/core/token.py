@@ -1,0 +1,93 @@
+"""One event as one token: 26 packed bytes that depend on no model bundle.
+
+Items and categories are kept as 32-bit hashes, so that a new bundle with another vocabulary can be
+taken up from the same stored tokens.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.event import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from schemas.event import Event, Item
+
+TOKEN = np.dtype(
+    [
+        ("time", "<i8"),  # event time, epoch milliseconds
+        ("event", "<u4"),  # hash of the event id: duplicates are seen by it
+        ("item", "<u4"),  # hash of the dearest item's id, 0 for none
+        ("category", "<u4"),  # hash of that item's category, 0 for none
+        ("value", "<f4"),  # money moved by the event, NaN when unknown
+        ("type", "u1"),  # index into EVENT_TYPES
+        ("lines", "u1"),  # number of items, at most 255
+    ]
+)
+TOKEN_BYTES = TOKEN.itemsize
+EVENT_HASH_AT = 8
+PURCHASE = EVENT_TYPES.index("purchase")
+REFUND = EVENT_TYPES.index("refund")
+
+TokenArray = npt.NDArray[np.void]
+"""Array of :data:`TOKEN` records."""
+
+_PACKED = struct.Struct("<qIIIfBB")
+_ORDER = struct.Struct("<qI")
+_TYPE_CODES = {name: code for code, name in enumerate(EVENT_TYPES)}
+
+
+def hash_text(text: str | None) -> int:
+    """32-bit hash of an identifier, never 0 for a text; 0 stands for its absence."""
+    return (crc32(text.encode()) or 1) if text else 0
+
+
+def tokenise(event: Event) -> bytes:
+    """The token of an event whose type is one of :data:`~schemas.event.EVENT_TYPES`."""
+    dearest = max(event.items, key=_worth) if event.items else None
+    return _PACKED.pack(
+        event.timestamp,
+        hash_text(event.event_id),
+        hash_text(dearest.item_id) if dearest else 0,
+        hash_text(dearest.category) if dearest else 0,
+        _money(event),
+        _TYPE_CODES[event.type],
+        min(len(event.items), 255),
+    )
+
+
+def place(ring: bytes, at: int) -> tuple[int, int]:
+    """Sorting key (time, event hash) of the token that starts at byte ``at``.
+
+    The hash breaks ties of time, so that a ring's order never depends on the order of arrival.
+    """
+    return _ORDER.unpack_from(ring, at)
+
+
+def as_array(tokens: bytes) -> TokenArray:
+    """Read-only view of packed tokens as an array of :data:`TOKEN` records."""
+    return np.frombuffer(tokens, dtype=TOKEN)
+
+
+def _worth(item: Item) -> float:
+    return (item.price or 0.0) * (1.0 if item.quantity is None else item.quantity)
+
+
+def _money(event: Event) -> float:
+    if event.value is not None:
+        return _as_float32(event.value)
+    if event.items and all(item.price is not None for item in event.items):
+        return _as_float32(math.fsum(_worth(item) for item in event.items))
+    return math.nan
+
+
+def _as_float32(value: float) -> float:
+    """``value`` within the range of a 32-bit float, which struct refuses to exceed."""
+    limit = 3.0e38
+    return max(-limit, min(limit, value))
