@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 HOST = "127.0.0.1"
 
 
-def server_properties(log_directory: Path, port: int, controller_port: int) -> str:
-    """One node that is broker and controller, on loopback only, for one machine's worth of data.
+def broker_settings(log_directory: Path, port: int, controller_port: int) -> dict[str, object]:
+    """Kafka's settings for one node that is broker and controller, on loopback only, for one machine's worth of data.
 
     Topics are never created by accident (``auto.create.topics.enable``), groups form without delay,
     and records are kept whatever their timestamps say, unless a topic decides otherwise.
     """
-    settings = {
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
@@ -38,12 +39,11 @@ def server_properties(log_directory: Path, port: int, controller_port: int) -> s
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def log_configuration(log_file: Path) -> str:
-    """Log4j 2 properties: everything from INFO up into ``log_file``, at most three files of 10 MB."""
-    settings = {
+def log_settings(log_file: Path) -> dict[str, object]:
+    """Settings of Log4j 2: everything from INFO up into ``log_file``, at most three files of 10 MB."""
+    return {
         "appender.file.type": "RollingFile",
         "appender.file.name": "file",
         "appender.file.fileName": log_file,
@@ -58,4 +58,8 @@ def log_configuration(log_file: Path) -> str:
         "rootLogger.level": "info",
         "rootLogger.appenderRef.file.ref": "file",
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def write_properties(file: Path, settings: Mapping[str, object]) -> None:
+    """Write a Java properties file."""
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))

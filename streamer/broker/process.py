@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 
 from schemas.errors import BrokerError, ConfigurationError
-from streamer.broker.configuration import HOST, log_configuration, server_properties
+from streamer.broker.configuration import HOST, broker_settings, log_settings, write_properties
 from streamer.broker.jars import Progress, class_path
 from streamer.broker.orphan_guard import OrphanGuard
 from streamer.broker.probe import broker_answers
@@ -109,11 +109,11 @@ class LocalBroker:
 
     def _write_configuration(self) -> Path:
         log_configuration_file = self.data_dir / "log4j2.properties"
-        properties = server_properties(self.data_dir / "data", self.port, self._controller_port)
+        settings = broker_settings(self.data_dir / "data", self.port, self._controller_port)
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            log_configuration_file.write_text(log_configuration(self.log_file))
-            (self.data_dir / "server.properties").write_text(properties)
+            write_properties(log_configuration_file, log_settings(self.log_file))
+            write_properties(self.data_dir / "server.properties", settings)
         except OSError as error:
             raise ConfigurationError(
                 f"the broker's data directory {self.data_dir} cannot be written ({error.strerror}): "

@@ -1,0 +1,19 @@
+"""Fixtures for every kind of test."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# Two cores are shared by brokers, workers and tests: numeric libraries must not take them all.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own ``STREAMER_*`` variables never decide the outcome of a test."""
+    for name in list(os.environ):
+        if name.startswith("STREAMER_"):
+            monkeypatch.delenv(name)
