@@ -1,0 +1,109 @@
+"""The alert: a CloudEvents 1.0 envelope around what a CRM acts on.
+
+A consumer upserts on ``data.alert_id`` and ignores a ``data.revision`` that is not higher than its own.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.parts import Evidence, ModelReference, Probability, Timestamp
+
+Transition = Literal["raised", "escalated", "deescalated", "resolved"]
+AlertType = Literal[
+    "churn.alert.raised.v1",
+    "churn.alert.escalated.v1",
+    "churn.alert.deescalated.v1",
+    "churn.alert.resolved.v1",
+]
+AlertStatus = Literal["open", "resolved"]
+Band = Literal["watch", "high", "critical"]
+AlertReason = Literal["crossed", "silence", "purchase", "recovered", "expired", "erased", "late_event"]
+
+ALERT_TYPES: Final[dict[Transition, AlertType]] = {
+    "raised": "churn.alert.raised.v1",
+    "escalated": "churn.alert.escalated.v1",
+    "deescalated": "churn.alert.deescalated.v1",
+    "resolved": "churn.alert.resolved.v1",
+}
+BANDS: Final[tuple[Band, ...]] = ("watch", "high", "critical")
+"""From the lowest to the highest."""
+
+MAX_DRIVERS: Final = 5
+DEFAULT_SOURCE: Final = "/churn-streamer"
+
+
+class Risk(Struct, frozen=True):
+    """How likely the user is to be lost, within which horizon, and what lost means."""
+
+    probability: Probability
+    horizon_days: Annotated[float, Meta(gt=0)]
+    definition: Annotated[str, Meta(examples=["no purchase within 28 days"])]
+
+
+class Driver(Struct, frozen=True):
+    """One reason for the risk: a quantity, what it is usually, and its share in the risk (signed)."""
+
+    code: Annotated[str, Meta(examples=["days_since_last_purchase"])]
+    value: float | None
+    usual: float | None
+    importance: float
+
+
+class ExpectedValue(Struct, frozen=True):
+    """What the user is expected to spend within the horizon; null in an alert where too little is known."""
+
+    amount: float
+    currency: str | None
+
+
+class NextBestAction(Struct, frozen=True):
+    """The recommended treatment."""
+
+    action: str
+
+
+class AlertData(Struct, frozen=True, kw_only=True):
+    """One revision of one alert."""
+
+    alert_id: Annotated[str, Meta(min_length=1)]
+    revision: Annotated[int, Meta(ge=1, description="from 1, without gaps")]
+    user_id: Annotated[str, Meta(min_length=1)]
+    status: AlertStatus
+    band: Band
+    risk: Risk
+    last_event_at: Timestamp
+    silent_for_s: Annotated[int, Meta(ge=0)]
+    reason: AlertReason
+    drivers: Annotated[tuple[Driver, ...], Meta(max_length=MAX_DRIVERS)] = ()
+    expected_value: ExpectedValue | None = None
+    next_best_action: NextBestAction | None = None
+    model: ModelReference
+    evidence: Evidence
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """CloudEvents 1.0 in structured JSON. ``time`` is the decision in event time, ``subject`` the user."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Annotated[str, Meta(min_length=1, description='alert_id + "." + revision')]
+    source: Annotated[str, Meta(min_length=1, extra_json_schema={"format": "uri-reference"})]
+    type: AlertType
+    subject: Annotated[str, Meta(min_length=1)]
+    time: Timestamp
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: AlertData
+
+
+def alert_of(data: AlertData, transition: Transition, time: str, source: str = DEFAULT_SOURCE) -> Alert:
+    """The envelope of one revision; ``time`` is RFC 3339 text (``format_timestamp``)."""
+    return Alert(
+        id=f"{data.alert_id}.{data.revision}",
+        source=source,
+        type=ALERT_TYPES[transition],
+        subject=data.user_id,
+        time=time,
+        data=data,
+    )

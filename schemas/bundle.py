@@ -1,0 +1,109 @@
+"""The manifest of a model bundle: all that a worker must know of a model before it loads one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.errors import BundleError
+from schemas.parts import Probability, Sha256, Timestamp
+
+FORMAT_VERSION: Final = 1
+MANIFEST_NAME: Final = "manifest.json"
+GOLDEN_NAME: Final = "golden.json"
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class TrainingWindow(Struct, frozen=True, rename={"from_": "from"}):
+    """Times of the first and the last event that the model has seen, as [from, to)."""
+
+    from_: Timestamp
+    to: Timestamp
+
+
+class TokenEncoding(Struct, frozen=True):
+    """Sizes of the embedding tables: event types, and the hash buckets of categories and items."""
+
+    types: Count
+    category_buckets: Count
+    item_buckets: Count
+
+
+class ChurnDefinition(Struct, frozen=True):
+    """Churn: no event of ``types`` within the horizon, after any event in the ``active_days`` before."""
+
+    types: Literal["purchase", "any"]
+    active_days: Annotated[float, Meta(gt=0)]
+
+
+class BandEdges(Struct, frozen=True):
+    """Lowest probability of each band."""
+
+    watch: Probability
+    high: Probability
+    critical: Probability
+
+
+class Calibration(Struct, frozen=True):
+    """What turns the network's logit into a probability; the method says what the parameters mean."""
+
+    method: Literal["none", "platt"]
+    parameters: tuple[float, ...] = ()
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """``manifest.json``. Durations are in the unit of their name; ``features`` are in the input's order."""
+
+    format_version: Count = FORMAT_VERSION
+    name: Annotated[str, Meta(min_length=1)]
+    version: Annotated[str, Meta(min_length=1)]
+    created_at: Timestamp | None = None
+    training_window: TrainingWindow
+    data_fingerprint: Annotated[str, Meta(min_length=1, description="hash of the events trained on")]
+    token_encoding: TokenEncoding
+    silence_grid_s: Annotated[tuple[int, ...], Meta(min_length=1)]
+    horizon_days: Annotated[float, Meta(gt=0)]
+    churn_definition: ChurnDefinition
+    time_zone: Annotated[str, Meta(min_length=1, description="IANA name", examples=["UTC"])]
+    band_edges: BandEdges
+    window: Annotated[int, Meta(ge=1, description="tokens that one attention layer sees")]
+    layers: Count
+    width: Count
+    heads: Count
+    exact_tokens: Annotated[int, Meta(ge=1, description="last tokens that rebuild the hidden state exactly")]
+    features: tuple[str, ...]
+    calibration: Calibration
+    metrics: dict[str, float]
+    sha256: Annotated[dict[str, Sha256], Meta(description="of every other file of the bundle, by its name")]
+    opset: Count
+    libraries: Annotated[dict[str, str], Meta(description="versions of what trained and exported it")]
+
+
+_DECODER: Final = msgspec.json.Decoder(Manifest)
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class _FormatVersion(Struct):
+    format_version: int
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The manifest as indented JSON, the same bytes for the same manifest."""
+    return msgspec.json.format(_ENCODER.encode(manifest), indent=2) + b"\n"
+
+
+def decode_manifest(data: bytes, origin: str) -> Manifest:
+    """The manifest in ``data``; ``origin`` names it in the ``BundleError`` raised where it does not fit."""
+    try:
+        version = msgspec.json.decode(data, type=_FormatVersion).format_version
+        if version != FORMAT_VERSION:
+            raise BundleError(
+                f"{origin} has bundle format {version}, and this program reads {FORMAT_VERSION}: "
+                "train the bundle again, or use the program's version that made it."
+            )
+        return _DECODER.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{origin} is not a bundle's manifest: {error}. Train the bundle again.") from error

@@ -1,0 +1,64 @@
+"""The headers of a dead letter. Its key and value are the record's own bytes, untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from schemas.encoding import Headers
+from schemas.errors import MalformedEventError
+
+MAX_ERROR_MESSAGE_BYTES: Final = 1_000
+
+ERROR_CLASS: Final = "error-class"
+ERROR_MESSAGE: Final = "error-message"
+SOURCE_TOPIC: Final = "source-topic"
+SOURCE_PARTITION: Final = "source-partition"
+SOURCE_OFFSET: Final = "source-offset"
+ATTEMPTS: Final = "attempts"
+
+DEAD_LETTER_HEADERS: Final = (
+    ERROR_CLASS,
+    ERROR_MESSAGE,
+    SOURCE_TOPIC,
+    SOURCE_PARTITION,
+    SOURCE_OFFSET,
+    ATTEMPTS,
+)
+
+
+def dead_letter_headers(
+    error: MalformedEventError,
+    topic: str,
+    partition: int,
+    offset: int,
+    original: Iterable[tuple[str, bytes]] = (),
+) -> Headers:
+    """The record's own headers, then the six that say what was wrong with it and where it lies.
+
+    A record that was put back and failed again carries the six of its last failure: they are replaced, and
+    ``attempts`` counts on.
+    """
+    kept = tuple(original)
+    return (
+        *(header for header in kept if header[0] not in DEAD_LETTER_HEADERS),
+        (ERROR_CLASS, error.error_class.encode()),
+        (ERROR_MESSAGE, _cut(str(error).encode("utf-8", "backslashreplace"))),
+        (SOURCE_TOPIC, topic.encode()),
+        (SOURCE_PARTITION, str(partition).encode()),
+        (SOURCE_OFFSET, str(offset).encode()),
+        (ATTEMPTS, str(attempts_of(kept) + 1).encode()),
+    )
+
+
+def attempts_of(headers: Iterable[tuple[str, bytes]]) -> int:
+    """How often a record has failed so far, by its ``attempts`` header; 0 without a readable one."""
+    attempts = 0
+    for name, value in headers:
+        if name == ATTEMPTS and value.isdigit() and len(value) <= 9:
+            attempts = int(value)
+    return attempts
+
+
+def _cut(message: bytes) -> bytes:
+    return message[:MAX_ERROR_MESSAGE_BYTES].decode("utf-8", "ignore").encode()

@@ -1,0 +1,216 @@
+"""Bytes from Kafka to an ``Event``: whatever arrives ends as an event, a skip or a ``MalformedEventError``.
+
+One pass of msgspec reads and checks the whole record. A decoder that knows no other fields goes first; only
+a record that it refuses is read again by the one that ignores unknown fields, which are then counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.errors import MalformedEventError
+from schemas.event import (
+    EVENT_TYPE_CODES,
+    MAX_EVENT_BYTES,
+    Event,
+    EventEnvelope,
+    EventMessage,
+    Item,
+    ItemMessage,
+    Skipped,
+    StrictEventMessage,
+)
+from schemas.malformed import malformed_by_decoder, malformed_time
+from schemas.timestamps import MILLISECONDS_PER_DAY, to_epoch_ms
+
+JSON: Final = "application/json"
+MESSAGE_PACK: Final = "application/msgpack"
+
+EARLIEST_TIMESTAMP_MS: Final = 631_152_000_000
+"""1990-01-01T00:00:00Z. Earlier times are seconds taken for milliseconds, or unset clocks."""
+
+MAX_AHEAD_MS: Final = MILLISECONDS_PER_DAY
+"""How far an event may be ahead of its record's Kafka timestamp."""
+
+UNKNOWN_TYPE: Final = Skipped("unknown-type")
+
+_EVENT_FIELDS: Final = frozenset(StrictEventMessage.__struct_fields__)
+_ITEM_FIELDS: Final = frozenset(Item.__struct_fields__)
+
+
+class _Format(NamedTuple):
+    """The decoders of one content type."""
+
+    name: str
+    strict: msgspec.json.Decoder[StrictEventMessage] | msgspec.msgpack.Decoder[StrictEventMessage]
+    lenient: msgspec.json.Decoder[EventMessage] | msgspec.msgpack.Decoder[EventMessage]
+    envelope: msgspec.json.Decoder[EventEnvelope] | msgspec.msgpack.Decoder[EventEnvelope]
+    fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] | msgspec.msgpack.Decoder[dict[str, msgspec.Raw]]
+    item_fields: (
+        msgspec.json.Decoder[list[dict[str, msgspec.Raw]] | None]
+        | msgspec.msgpack.Decoder[list[dict[str, msgspec.Raw]] | None]
+    )
+
+
+_JSON: Final = _Format(
+    "JSON",
+    msgspec.json.Decoder(StrictEventMessage),
+    msgspec.json.Decoder(EventMessage),
+    msgspec.json.Decoder(EventEnvelope),
+    msgspec.json.Decoder(dict[str, msgspec.Raw]),
+    msgspec.json.Decoder(list[dict[str, msgspec.Raw]] | None),
+)
+_MESSAGE_PACK: Final = _Format(
+    "MessagePack",
+    msgspec.msgpack.Decoder(StrictEventMessage),
+    msgspec.msgpack.Decoder(EventMessage),
+    msgspec.msgpack.Decoder(EventEnvelope),
+    msgspec.msgpack.Decoder(dict[str, msgspec.Raw]),
+    msgspec.msgpack.Decoder(list[dict[str, msgspec.Raw]] | None),
+)
+_FORMATS: Final[dict[str | None, _Format]] = {None: _JSON, JSON: _JSON, MESSAGE_PACK: _MESSAGE_PACK}
+
+
+def content_type_of(headers: Iterable[tuple[str, bytes]]) -> str | None:
+    """The value of the last ``content-type`` header, or None where there is none."""
+    found = None
+    for name, value in headers:
+        if name == "content-type":
+            found = value
+    return None if found is None else found.decode("ascii", "replace")
+
+
+def decode_event(value: bytes | None, content_type: str | None, record_timestamp_ms: int) -> Event | Skipped:
+    """Decode and check one record of the events topic.
+
+    ``content_type`` is the header's text; None means JSON. ``record_timestamp_ms`` is the record's Kafka
+    timestamp, ahead of which the event may be a day at most. Returns ``Skipped`` for a type that is not in
+    ``EVENT_TYPES``; of such an event only the four required fields are checked. Where an event has both
+    ``items`` and an item at the top level, ``items`` counts.
+
+    Raises ``MalformedEventError`` and nothing else.
+    """
+    wire_format = _FORMATS.get(content_type) or _format_of(content_type)
+    if value is None:
+        raise MalformedEventError("null-value", "The record has no value; an event is an object.")
+    if len(value) > MAX_EVENT_BYTES:
+        raise MalformedEventError(
+            "too-large", f"The event has {len(value)} bytes; the most is {MAX_EVENT_BYTES}."
+        )
+    if wire_format is _JSON and not value.isascii():
+        _require_utf8(value)
+    unknown_fields = 0
+    try:
+        message = wire_format.strict.decode(value)
+    except (ValueError, RecursionError):
+        lenient = _decode_leniently(wire_format, value, record_timestamp_ms)
+        if isinstance(lenient, Skipped):
+            return lenient
+        message, unknown_fields = lenient
+    timestamp = _checked_time(message.timestamp, record_timestamp_ms)
+    if message.type not in EVENT_TYPE_CODES:
+        return UNKNOWN_TYPE
+    items = message.items or _top_level_item(message)
+    _refuse_nul(message.event_id, message.user_id, message.session_id, items)
+    return Event(
+        message.event_id,
+        message.user_id,
+        message.type,
+        timestamp,
+        items,
+        message.value,
+        message.currency,
+        message.duration_ms,
+        message.rating,
+        message.text,
+        message.query,
+        message.session_id,
+        unknown_fields,
+    )
+
+
+def _format_of(content_type: str | None) -> _Format:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    wire_format = _FORMATS.get(media_type)
+    if wire_format is None:
+        raise MalformedEventError(
+            "content-type",
+            f"The content type {media_type[:80]!r} is not known; send {JSON} or {MESSAGE_PACK}.",
+        )
+    return wire_format
+
+
+def _require_utf8(value: bytes) -> None:
+    # The decoder checks only the strings that it keeps; the rest of the record must be text as well.
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise malformed_by_decoder(error, "JSON") from error
+
+
+def _decode_leniently(
+    wire_format: _Format, value: bytes, record_timestamp_ms: int
+) -> tuple[EventMessage, int] | Skipped:
+    """The slow path: unknown fields, an unknown type of another shape, or a malformed record."""
+    try:
+        message = wire_format.lenient.decode(value)
+        unknown_fields = _count_unknown_fields(wire_format, value)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, msgspec.ValidationError) and _is_of_unknown_type(
+            wire_format, value, record_timestamp_ms
+        ):
+            return UNKNOWN_TYPE
+        raise malformed_by_decoder(error, wire_format.name) from error
+    if message.items:
+        plain = tuple(_plain_item(item) for item in message.items)
+        message = msgspec.structs.replace(message, items=plain)
+    return message, unknown_fields
+
+
+def _is_of_unknown_type(wire_format: _Format, value: bytes, record_timestamp_ms: int) -> bool:
+    try:
+        envelope = wire_format.envelope.decode(value)
+    except (ValueError, RecursionError):
+        return False
+    _checked_time(envelope.timestamp, record_timestamp_ms)
+    return envelope.type not in EVENT_TYPE_CODES
+
+
+def _count_unknown_fields(wire_format: _Format, value: bytes) -> int:
+    fields = wire_format.fields.decode(value)
+    unknown = sum(name not in _EVENT_FIELDS for name in fields)
+    if "items" in fields:
+        for item in wire_format.item_fields.decode(fields["items"]) or ():
+            unknown += sum(name not in _ITEM_FIELDS for name in item)
+    return unknown
+
+
+def _plain_item(item: Item | ItemMessage) -> Item:
+    return Item(item.item_id, item.category, item.brand, item.price, item.quantity)
+
+
+def _top_level_item(message: StrictEventMessage) -> tuple[Item, ...]:
+    item = Item(message.item_id, message.category, message.brand, message.price, message.quantity)
+    return () if item == _NO_ITEM else (item,)
+
+
+_NO_ITEM: Final = Item()
+
+
+def _checked_time(timestamp: int | datetime, record_timestamp_ms: int) -> int:
+    epoch_ms = timestamp if isinstance(timestamp, int) else to_epoch_ms(timestamp)
+    if not EARLIEST_TIMESTAMP_MS <= epoch_ms <= record_timestamp_ms + MAX_AHEAD_MS:
+        raise malformed_time(epoch_ms, EARLIEST_TIMESTAMP_MS, record_timestamp_ms)
+    return epoch_ms
+
+
+def _refuse_nul(event_id: str, user_id: str, session_id: str | None, items: tuple[Item, ...]) -> None:
+    if "\0" in event_id or "\0" in user_id or (session_id is not None and "\0" in session_id):
+        raise MalformedEventError("bad-id", "An id of the event holds the character U+0000.")
+    for item in items:
+        if item.item_id is not None and "\0" in item.item_id:
+            raise MalformedEventError("bad-id", "An item_id of the event holds the character U+0000.")

@@ -1,0 +1,32 @@
+"""The newest score of a user, on a compacted topic. A null record means that the user was erased."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas.alert import Band
+from schemas.parts import Evidence, ModelReference, Probability, Timestamp
+
+
+class RiskPoint(Struct, frozen=True, gc=False):
+    """The risk that the user will have once silent for so long."""
+
+    silent_for_s: Annotated[int, Meta(ge=0)]
+    probability: Probability
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """Risk at ``scored_at``; ``risk_curve`` is empty until the silence grid's first step has passed."""
+
+    user_id: Annotated[str, Meta(min_length=1)]
+    scored_at: Timestamp
+    last_event_at: Timestamp
+    risk: Probability
+    horizon_days: Annotated[float, Meta(gt=0)]
+    band: Band | None = None
+    alert_id: str | None = None
+    risk_curve: tuple[RiskPoint, ...] = ()
+    model: ModelReference
+    evidence: Evidence

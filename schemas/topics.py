@@ -1,0 +1,43 @@
+"""The topics by name, key and policy. All of them exist with their partitions before a worker starts."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from schemas.event import MAX_EVENT_BYTES
+
+
+class Topic(NamedTuple):
+    """One topic of the contract; ``name`` is without the configured prefix."""
+
+    name: str
+    key: str
+    cleanup_policy: Literal["delete", "compact"]
+    max_message_bytes: int = MAX_EVENT_BYTES
+
+
+# Room above the largest event, so that a larger one reaches the worker and is dead-lettered with its bytes
+# whole, and more room for the dead letter's headers.
+_EVENT_MESSAGE_BYTES: Final = 4 * MAX_EVENT_BYTES
+_DEAD_LETTER_BYTES: Final = _EVENT_MESSAGE_BYTES + 64 * 1024
+
+EVENTS: Final = "commerce.events.v1"
+ALERTS: Final = "churn.alerts.v1"
+SCORES: Final = "churn.scores.v1"
+DECISIONS: Final = "churn.decisions.v1"
+DEAD_LETTERS: Final = "churn.dlq.v1"
+ERASURES: Final = "privacy.erasure.v1"
+
+TOPICS: Final[tuple[Topic, ...]] = (
+    Topic(EVENTS, "user_id", "delete", _EVENT_MESSAGE_BYTES),
+    Topic(ALERTS, "user_id", "delete"),
+    Topic(SCORES, "user_id", "compact"),
+    Topic(DECISIONS, "user_id", "delete"),
+    Topic(DEAD_LETTERS, "as it came", "delete", _DEAD_LETTER_BYTES),
+    Topic(ERASURES, "user_id", "delete"),
+)
+
+
+def with_prefix(prefix: str, name: str) -> str:
+    """The topic's name on the broker: the prefix, nothing between, the contract's name."""
+    return prefix + name
