@@ -9,7 +9,7 @@ HOST = "127.0.0.1"
 
 
 def broker_settings(log_directory: Path, port: int, controller_port: int) -> dict[str, object]:
-    """Kafka's settings for one node that is broker and controller, on loopback only, for one machine's worth of data.
+    """Kafka's settings: one node that is broker and controller, on loopback only, for one machine.
 
     Topics are never created by accident (``auto.create.topics.enable``), groups form without delay,
     and records are kept whatever their timestamps say, unless a topic decides otherwise.

@@ -1,0 +1,54 @@
+"""The console script ``streamer``: the commands, and the exit codes that they share.
+
+0 done, 1 the job failed, 2 wrong use, 130 interrupted. An error that the project raises on purpose is
+one line on standard error; anything else is a defect and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from schemas.errors import ChurnStreamerError
+from streamer.cli.lazy_group import LazyCommand, LazyGroup
+
+INTERRUPTED = 130
+
+COMMANDS = {
+    "broker": LazyCommand("streamer.cli.broker:command", "Run Apache Kafka on this machine, from packages."),
+}
+
+
+@click.group(cls=LazyGroup, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="churn-streamer", prog_name="streamer")
+def cli() -> None:
+    """Streaming churn warnings: Kafka in, exactly-once alerts out."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. ``arguments`` default to the process's own."""
+    try:
+        # Outside standalone mode click returns the code of ``ctx.exit`` and what a command returns.
+        code: object = cli.main(arguments, prog_name="streamer", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ChurnStreamerError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone; keep the interpreter from flushing into it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run())
