@@ -132,7 +132,9 @@ def fold(base: Aggregates, rings: list[TokenArray]) -> Aggregates:
     rows = base.copy()
     for step in range(max((len(ring) for ring in rings), default=0)):
         users = np.array([user for user, ring in enumerate(rings) if len(ring) > step])
-        rows[users] = advance(rows[users], np.array([rings[user][step] for user in users], dtype=rings[0].dtype))
+        rows[users] = advance(
+            rows[users], np.array([rings[user][step] for user in users], dtype=rings[0].dtype)
+        )
     return rows
 
 

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from schemas.event import EVENT_TYPES
+from schemas.event import EVENT_TYPE_CODES, EVENT_TYPES
 
 if TYPE_CHECKING:
     from schemas.event import Event, Item
@@ -32,6 +32,7 @@ TOKEN = np.dtype(
 )
 TOKEN_BYTES = TOKEN.itemsize
 EVENT_HASH_AT = 8
+_TYPE_AT = 24
 PURCHASE = EVENT_TYPES.index("purchase")
 REFUND = EVENT_TYPES.index("refund")
 
@@ -40,7 +41,6 @@ TokenArray = npt.NDArray[np.void]
 
 _PACKED = struct.Struct("<qIIIfBB")
 _ORDER = struct.Struct("<qI")
-_TYPE_CODES = {name: code for code, name in enumerate(EVENT_TYPES)}
 
 
 def hash_text(text: str | None) -> int:
@@ -57,7 +57,7 @@ def tokenise(event: Event) -> bytes:
         hash_text(dearest.item_id) if dearest else 0,
         hash_text(dearest.category) if dearest else 0,
         _money(event),
-        _TYPE_CODES[event.type],
+        EVENT_TYPE_CODES[event.type],
         min(len(event.items), 255),
     )
 
@@ -68,6 +68,11 @@ def place(ring: bytes, at: int) -> tuple[int, int]:
     The hash breaks ties of time, so that a ring's order never depends on the order of arrival.
     """
     return _ORDER.unpack_from(ring, at)
+
+
+def type_code(token: bytes) -> int:
+    """Index of the token's type in :data:`~schemas.event.EVENT_TYPES`."""
+    return token[_TYPE_AT]
 
 
 def as_array(tokens: bytes) -> TokenArray:
@@ -81,13 +86,7 @@ def _worth(item: Item) -> float:
 
 def _money(event: Event) -> float:
     if event.value is not None:
-        return _as_float32(event.value)
+        return event.value
     if event.items and all(item.price is not None for item in event.items):
-        return _as_float32(math.fsum(_worth(item) for item in event.items))
+        return math.fsum(_worth(item) for item in event.items)
     return math.nan
-
-
-def _as_float32(value: float) -> float:
-    """``value`` within the range of a 32-bit float, which struct refuses to exceed."""
-    limit = 3.0e38
-    return max(-limit, min(limit, value))

@@ -1,0 +1,65 @@
+"""The one function of the core: state and records in, state and outputs out.
+
+``apply`` follows all users of a batch side by side. Whenever all of them wait for the model, it
+serves them together: one call of the model a round, however many users there are. A user's results
+depend only on the user's own records and the clock, so batches may be cut anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from streamer.core.changes import AlertChange, Output
+from streamer.core.follow import Arrival, Followed, Setting, follow
+from streamer.core.model import RiskModel
+from streamer.core.requests import Curve, Place, Request, RiskAt
+from streamer.core.scoring import answer_curves, answer_places, answer_risks
+from streamer.core.user_state import UserState
+
+
+class Applied(NamedTuple):
+    """``states``: users after the batch, ``None`` for those who expired. ``changes``: in decision order."""
+
+    states: dict[str, UserState | None]
+    changes: list[AlertChange]
+
+
+def apply(
+    states: Mapping[str, UserState | None],
+    arrivals: Mapping[str, Sequence[Arrival]],
+    setting: Setting,
+    model: RiskModel,
+) -> Applied:
+    """Apply a batch to its users.
+
+    ``states``: every user with an arrival or a due deadline, ``None`` for a new one; the values are
+    updated in place. ``arrivals``: the events by user, each user's in offset order.
+    """
+    journeys = {
+        user_id: follow(user_id, state, arrivals.get(user_id, ()), setting)
+        for user_id, state in states.items()
+    }
+    followed: dict[str, Followed] = {}
+    waiting = list(journeys)
+    while waiting:
+        requests: list[Request] = []
+        for user_id in waiting:
+            try:
+                requests.append(next(journeys[user_id]))
+            except StopIteration as stop:
+                followed[user_id] = stop.value
+        _answer(requests, model)
+        waiting = [request.user_id for request in requests]
+    outputs: list[Output] = [output for user in followed.values() for output in user.outputs]
+    outputs.sort(key=lambda output: output.moment)
+    return Applied(
+        {user_id: user.state for user_id, user in followed.items()},
+        [output.change for output in outputs],
+    )
+
+
+def _answer(requests: Sequence[Request], model: RiskModel) -> None:
+    answer_places([request for request in requests if isinstance(request, Place)], model)
+    answer_curves([request for request in requests if isinstance(request, Curve)], model)
+    answer_risks([request for request in requests if isinstance(request, RiskAt)], model)

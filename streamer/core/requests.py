@@ -1,0 +1,38 @@
+"""What following one user asks for; carried out for many users at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamer.core.ring import Placed
+from streamer.core.user_state import UserState
+
+
+class Place(NamedTuple):
+    """Take a token that ``placed`` put into the user's ring into ``state``.
+
+    Sets aggregates, hidden vector, and the risk at the user's newest event.
+    """
+
+    user_id: str
+    state: UserState
+    token: bytes
+    placed: Placed
+
+
+class Curve(NamedTuple):
+    """Set ``state.curve`` to the risks at every step of the silence grid."""
+
+    user_id: str
+    state: UserState
+
+
+class RiskAt(NamedTuple):
+    """Set ``state.risk`` to the risk at ``now_ms``, epoch milliseconds, not before the newest event."""
+
+    user_id: str
+    state: UserState
+    now_ms: int
+
+
+Request = Place | Curve | RiskAt

@@ -1,0 +1,117 @@
+"""Requests of many users answered together: aggregates, encoding and queries as whole arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.core.aggregates import AGGREGATES, AGGREGATES_BYTES, Aggregates, advance, fold
+from streamer.core.features import features_at
+from streamer.core.model import Encoding, RiskModel
+from streamer.core.requests import Curve, Place, RiskAt
+from streamer.core.ring import Placement
+from streamer.core.token import as_array, place
+from streamer.core.user_state import UserState
+
+
+def answer_places(places: Sequence[Place], model: RiskModel) -> None:
+    """Bring aggregates, hidden vectors and risks up to each user's newest token."""
+    if not places:
+        return
+    _take_left([request for request in places if request.placed.left])
+    appended = [request for request in places if request.placed.placement is Placement.APPENDED]
+    _set_running(appended, advance(_stack([p.state.running for p in appended]), _tokens(appended)))
+    late = [request for request in places if request.placed.placement is Placement.INSERTED]
+    for request in places:
+        request.state.ring = request.placed.ring
+        request.state.placed += 1
+    rings = [as_array(request.state.ring) for request in late]
+    _set_running(late, fold(_stack([p.state.base for p in late]), rings))
+    stale = {request.user_id for request in late}
+    _encode([(request.user_id, request.state) for request in places], stale, model)
+    moments = np.array([request.state.last_ms for request in places], dtype=np.float64)
+    _query_now([request.state for request in places], moments, model)
+
+
+def answer_curves(curves: Sequence[Curve], model: RiskModel) -> None:
+    """Ask for every user's risk at every step of the silence grid, in one query."""
+    if not curves:
+        return
+    _refresh([(request.user_id, request.state) for request in curves], model)
+    steps = len(model.silence_grid_ms)
+    grid = np.array(model.silence_grid_ms, dtype=np.float64)
+    last = np.array([request.state.last_ms for request in curves], dtype=np.float64)
+    moments = (last[:, np.newaxis] + grid).reshape(-1)
+    risks = _query([request.state for request in curves], steps, moments, model).reshape(-1, steps)
+    for request, curve in zip(curves, risks, strict=True):
+        request.state.curve = curve.tobytes()
+
+
+def answer_risks(risks: Sequence[RiskAt], model: RiskModel) -> None:
+    """Ask for each user's risk at the moment requested."""
+    if not risks:
+        return
+    _refresh([(request.user_id, request.state) for request in risks], model)
+    moments = np.array([request.now_ms for request in risks], dtype=np.float64)
+    _query_now([request.state for request in risks], moments, model)
+
+
+def _take_left(places: Sequence[Place]) -> None:
+    """Fold the tokens that a full ring pushed out into the base."""
+    if not places:
+        return
+    left = as_array(b"".join(request.placed.left for request in places))
+    rows = advance(_stack([request.state.base for request in places]), left)
+    for request, row in zip(places, rows, strict=True):
+        request.state.base = row.tobytes()
+        request.state.time_before_ring = float(place(request.placed.left, 0)[0])
+
+
+def _refresh(users: Sequence[tuple[str, UserState]], model: RiskModel) -> None:
+    """Encode anew those whose hidden vector another model made."""
+    other = [(user_id, state) for user_id, state in users if state.model != model.identity]
+    _encode(other, {user_id for user_id, _ in other}, model)
+
+
+def _encode(users: Sequence[tuple[str, UserState]], stale: set[str], model: RiskModel) -> None:
+    if not users:
+        return
+    encodings = [
+        Encoding(user_id, state.ring, state.placed - 1, state.time_before_ring, user_id not in stale)
+        for user_id, state in users
+    ]
+    for (_, state), hidden in zip(users, model.encode(encodings), strict=True):
+        state.hidden = hidden.tobytes()
+        state.model = model.identity
+
+
+def _query_now(states: Sequence[UserState], moments: npt.NDArray[np.float64], model: RiskModel) -> None:
+    for state, risk in zip(states, _query(states, 1, moments, model).tolist(), strict=True):
+        state.risk = risk
+
+
+def _query(
+    states: Sequence[UserState], repeat: int, moments: npt.NDArray[np.float64], model: RiskModel
+) -> npt.NDArray[np.float64]:
+    """Risks at ``moments`` (epoch ms), ``repeat`` of them for each state in turn."""
+    aggregates = np.repeat(_stack([state.running for state in states]), repeat, axis=0)
+    width = len(states[0].hidden) // 4
+    hidden = np.frombuffer(b"".join(state.hidden for state in states), dtype=np.float32)
+    repeated = np.repeat(hidden.reshape(-1, width), repeat, axis=0)
+    return model.query(repeated, features_at(aggregates, moments))
+
+
+def _set_running(places: Sequence[Place], rows: Aggregates) -> None:
+    for request, row in zip(places, rows, strict=True):
+        request.state.running = row.tobytes()
+
+
+def _stack(packed: Sequence[bytes]) -> Aggregates:
+    assert all(len(row) == AGGREGATES_BYTES for row in packed[:1])
+    return np.frombuffer(b"".join(packed)).reshape(-1, len(AGGREGATES))
+
+
+def _tokens(places: Sequence[Place]) -> np.ndarray:
+    return as_array(b"".join(request.token for request in places))

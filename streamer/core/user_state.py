@@ -1,0 +1,108 @@
+"""The state of one user, and its bytes in the table and the changelog."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from schemas.errors import StateError
+from streamer.core.aggregates import empty
+from streamer.core.token import TOKEN_BYTES, place
+
+STATE_VERSION = 1
+NO_AGGREGATES: bytes = empty(1).tobytes()
+
+
+class Episode(msgspec.Struct, array_like=True):
+    """An open alert. ``level`` counts band edges, so 1 is watch.
+
+    ``opened_ms`` and ``changed_ms``, the newest revision's moment, are epoch milliseconds.
+    """
+
+    alert_id: str
+    revision: int
+    level: int
+    opened_ms: int
+    changed_ms: int
+
+
+class UserState(msgspec.Struct, array_like=True):
+    """Everything kept of one user.
+
+    Aggregates are packed float64 columns (:mod:`streamer.core.aggregates`): ``base`` of all that left the
+    ring, ``running`` of the whole history. ``placed`` counts the tokens ever placed in the ring.
+    ``hidden`` (packed float32) is what the model named ``model`` made of the newest token. ``risk`` is
+    the newest risk and ``scored_ms`` its moment. ``curve`` (packed float64) is empty until the user has
+    been silent for the first step of the grid. ``offset`` is that of the newest record applied.
+    """
+
+    version: int = STATE_VERSION
+    ring: bytes = b""
+    base: bytes = NO_AGGREGATES
+    running: bytes = NO_AGGREGATES
+    time_before_ring: float = math.nan
+    placed: int = 0
+    hidden: bytes = b""
+    model: bytes = b""
+    offset: int = -1
+    risk: float = math.nan
+    scored_ms: int = 0
+    curve: bytes = b""
+    deadline_ms: int = 0
+    episode: Episode | None = None
+
+    @property
+    def last_ms(self) -> int:
+        """Event time of the newest event, epoch milliseconds."""
+        return place(self.ring, len(self.ring) - TOKEN_BYTES)[0]
+
+    def risk_curve(self) -> list[float]:
+        """Probabilities at the silence grid's steps, empty while the user is not silent."""
+        return np.frombuffer(self.curve).tolist()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(UserState)
+_version_of = msgspec.msgpack.Decoder(tuple[int, *tuple[msgspec.Raw, ...]])
+
+
+def encode_state(state: UserState) -> bytes:
+    """The state as one MessagePack array; the version comes first."""
+    return _encoder.encode(state)
+
+
+def decode_state(stored: bytes) -> UserState:
+    """The state in ``stored``.
+
+    Raises:
+        StateError: the bytes are damaged or were written by another version of this program.
+    """
+    try:
+        state = _decoder.decode(stored)
+    except msgspec.MsgspecError as error:
+        version = _stored_version(stored)
+        if version is not None and version != STATE_VERSION:
+            raise _other_version(version) from error
+        raise StateError(
+            f"a stored user state is damaged ({error}); delete the local store so that it is recovered "
+            "from the changelog"
+        ) from error
+    if state.version != STATE_VERSION:
+        raise _other_version(state.version)
+    return state
+
+
+def _stored_version(stored: bytes) -> int | None:
+    try:
+        return _version_of.decode(stored)[0]
+    except msgspec.MsgspecError:
+        return None
+
+
+def _other_version(version: int) -> StateError:
+    return StateError(
+        f"a stored user state has version {version}, this program reads version {STATE_VERSION}; "
+        "start the release that wrote it, or newer"
+    )

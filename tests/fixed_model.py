@@ -1,0 +1,46 @@
+"""A risk model of fixed arithmetic that answers in closed form, for tests of everything around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.core.aggregates import DAY_MS
+from streamer.core.features import FEATURES
+from streamer.core.model import Encoding
+from streamer.core.token import as_array
+
+_SILENCE = FEATURES.index("silence")
+_RATE = FEATURES.index("visit_rate")
+
+
+class FixedModel:
+    """Risk rises with silence, faster for users who came often; carts emptied raise it at once.
+
+    The hidden vector holds what the newest tokens say: the share of ``remove_from_cart`` among the last
+    four, and the position, so that a wrong ring or a wrong position shows in the risk.
+    """
+
+    identity = b"fixed-01"
+    silence_grid_ms = tuple(int(days * DAY_MS) for days in (1, 2, 4, 8, 16, 32, 64))
+    ring_tokens = 8
+
+    def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
+        rows = []
+        for encoding in encodings:
+            types = as_array(encoding.ring)["type"][-4:]
+            before = 0.0 if np.isnan(encoding.time_before_ring) else encoding.time_before_ring % 97
+            rows.append([np.mean(types == 4), encoding.position % 10, before, len(encoding.ring)])
+        return np.array(rows, dtype=np.float32)
+
+    def query(
+        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        silence = features[:, _SILENCE].astype(np.float64)
+        rate = features[:, _RATE].astype(np.float64)
+        emptied = hidden[:, 0].astype(np.float64)
+        detail = hidden[:, 1:].astype(np.float64) @ np.array([1e-3, 1e-6, 1e-7])
+        logit = -3.0 + 1.3 * silence + 0.3 * silence * rate + 3.0 * emptied + detail
+        return 1.0 / (1.0 + np.exp(-logit))

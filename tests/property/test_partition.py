@@ -1,0 +1,116 @@
+"""Results depend on the events alone: not on batches, crashes, or the order within the ring."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.event import Event
+from streamer.core.aggregates import DAY_MS
+from streamer.core.partition import PartitionEvent
+from streamer.core.policy import Policy
+from tests.fixed_model import FixedModel
+from tests.partition_run import PartitionRun, arrivals_of
+
+START_MS = 1_483_228_800_000
+POLICY = Policy(edges=(0.4, 0.6, 0.8))
+TYPES = ("view", "add_to_cart", "remove_from_cart", "purchase", "refund")
+
+
+GAPS_MS = (0, 30_000, 3_600_000, DAY_MS, 3 * DAY_MS, 20 * DAY_MS, 90 * DAY_MS)
+LATE_MS = (0, 0, 0, 0, 20_000, 2 * DAY_MS, 40 * DAY_MS)
+
+steps = st.tuples(
+    st.sampled_from(GAPS_MS),
+    st.sampled_from(LATE_MS),
+    st.sampled_from("abc"),
+    st.sampled_from(TYPES),
+    st.sampled_from((None, 1.5, 20.0)),
+    st.sampled_from((0, 0, 0, 0, 0, 0, 1, 5)),
+)
+
+
+def history(drawn: list[tuple[int, int, str, str, float | None, int]]) -> list[Event]:
+    """A few users' events with gaps from seconds to months, some late, some delivered twice."""
+    clock = START_MS
+    events: list[Event] = []
+    for number, (gap, late, user_id, event_type, value, again) in enumerate(drawn):
+        clock += gap
+        events.append(Event(f"e{number}", user_id, event_type, clock - late, value=value))
+        if again and len(events) > again:
+            events.append(events[-1 - again])
+    return events
+
+
+histories = st.lists(steps, max_size=40).map(history)
+
+
+def run_whole(arrivals: list[PartitionEvent]) -> PartitionRun:
+    run = PartitionRun(POLICY, FixedModel())
+    run.process(arrivals)
+    return run
+
+
+@given(events=histories, cuts=st.lists(st.tuples(st.integers(0, 7), st.booleans()), min_size=1))
+@settings(max_examples=200, deadline=None)
+def test_any_split_into_batches_gives_the_same(events: list[Event], cuts: list[tuple[int, bool]]) -> None:
+    arrivals = arrivals_of(events)
+    whole = run_whole(arrivals)
+    split = PartitionRun(POLICY, FixedModel())
+    at = 0
+    for size, crash in cycle(cuts):
+        split.process(arrivals[at : at + size])
+        at += size
+        if crash:
+            split.crash()
+        if at >= len(arrivals) or not any(size for size, _ in cuts):
+            break
+    split.process(arrivals[at:])
+    assert split.changes == whole.changes
+    assert split.table == whole.table
+    assert split.clock_ms == whole.clock_ms
+
+
+@given(events=st.lists(steps, max_size=8).map(history), data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_any_order_within_the_ring_gives_the_same_history(events: list[Event], data: st.DataObject) -> None:
+    in_order = sorted({event.event_id: event for event in events}.values(), key=lambda e: e.timestamp)
+    shuffled = data.draw(st.permutations(in_order))
+    straight, mixed = run_whole(arrivals_of(in_order)), run_whole(arrivals_of(shuffled))
+    for user_id in straight.table:
+        one, other = straight.partition, mixed.partition
+        assert one.clock_ms == other.clock_ms
+        a, b = straight.state(user_id), mixed.state(user_id)
+        assert (a.ring, a.running, a.base, a.hidden) == (b.ring, b.running, b.base, b.hidden)
+
+
+@given(events=histories)
+@settings(max_examples=150, deadline=None)
+def test_alerts_follow_their_life(events: list[Event]) -> None:
+    open_alerts: dict[str, tuple[str, int, int, int]] = {}
+    seen: set[str] = set()
+    for change in run_whole(arrivals_of(events)).changes:
+        before = open_alerts.get(change.user_id)
+        if change.kind == "raised":
+            assert before is None
+            assert change.revision == 1
+            assert change.alert_id not in seen
+            seen.add(change.alert_id)
+        else:
+            assert before is not None
+            alert_id, revision, level, decided_ms = before
+            assert (change.alert_id, change.revision) == (alert_id, revision + 1)
+            assert change.decided_ms >= decided_ms
+            assert change.kind == "resolved" or change.level > level
+        if change.kind == "resolved":
+            del open_alerts[change.user_id]
+        else:
+            assert change.risk >= POLICY.edges[change.level - 1]
+            open_alerts[change.user_id] = (
+                change.alert_id,
+                change.revision,
+                change.level,
+                change.decided_ms,
+            )
