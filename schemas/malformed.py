@@ -16,7 +16,8 @@ from schemas.timestamps import format_timestamp
 _CLASS_BY_PHRASE: Final = (
     ("Expected `object`, got", "not-an-object"),
     ("missing required field", "missing-field"),
-    ("datetime", "bad-timestamp"),
+    ("Invalid RFC3339", "bad-timestamp"),
+    ("with a timezone", "bad-timestamp"),
     ("Expected `str` of length", "bad-length"),
     ("Number out of range", "number-out-of-range"),
     ("Expected `float` >=", "number-out-of-range"),
@@ -41,8 +42,6 @@ def malformed_by_decoder(error: Exception, format_name: str) -> MalformedEventEr
     error_class = next((name for phrase, name in _CLASS_BY_PHRASE if phrase in message), "wrong-type")
     path = message.rpartition(" - at ")[2]
     if error_class == "not-an-object" and path != message:
-        error_class = "wrong-type"
-    if error_class == "bad-timestamp" and not path.endswith(".timestamp`"):
         error_class = "wrong-type"
     if error_class == "bad-length":
         error_class = "bad-id" if path.endswith(_IDS) else "bad-text"
