@@ -1,0 +1,121 @@
+"""The stage that scores: records decoded, applied by the core, its outcome as state and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from schemas.dead_letter import dead_letter_headers
+from schemas.decoding import content_type_of, decode_event
+from schemas.errors import MalformedEventError, StateError
+from schemas.event import Skipped
+from schemas.topics import DEAD_LETTERS, with_prefix
+from streamer.core.model import RiskModel
+from streamer.core.partition import Partition, PartitionEvent
+from streamer.core.policy import Policy
+from streamer.core.token import tokenise
+from streamer.core.user_state import UserState, decode_state, encode_state
+from streamer.counters import Counters
+from streamer.outputs import Messages
+from streamer.stage import Message, Outcome, Record
+from streamer.state_cache import StateCache
+
+CLOCK_KEY = b"\xffclock"
+"""Table key of the partition's clock; no user has it, since user ids are UTF-8."""
+
+Read = Callable[[bytes], bytes | None]
+
+
+class ScoringStage:
+    """Implements :class:`streamer.stage.Stage` with the core, a policy and a risk model."""
+
+    def __init__(self, policy: Policy, model: RiskModel, messages: Messages, cached_states: int) -> None:
+        self.counters = Counters()
+        self._policy = policy
+        self._model = model
+        self._messages = messages
+        self._cached_states = cached_states
+        self._partitions: dict[int, Partition] = {}
+        self._caches: dict[int, StateCache] = {}
+
+    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take a partition over: its clock and every user's deadline come from the recovered table."""
+        opened = Partition(partition, self._policy, self._model)
+        for key, stored in items:
+            if key == CLOCK_KEY:
+                opened.clock_ms = _decode_clock(stored)
+            else:
+                opened.deadlines.put(key.decode(), decode_state(stored).deadline_ms)
+        self._partitions[partition] = opened
+        self._caches[partition] = StateCache(self._cached_states)
+
+    def close(self, partition: int) -> None:
+        """Forget a partition that was revoked."""
+        self._partitions.pop(partition, None)
+        self._caches.pop(partition, None)
+
+    def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
+        """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
+        opened, cache = self._partitions[partition], self._caches[partition]
+        messages: list[Message] = []
+        events = self._decode(records, partition, messages)
+
+        def read_state(user_id: str) -> UserState | None:
+            cached = cache.get(user_id)
+            if cached is not None:
+                return cached
+            stored = read(user_id.encode())
+            return None if stored is None else decode_state(stored)
+
+        clock_before = opened.clock_ms
+        applied = opened.apply(read_state, events, now_ms)
+        writes: dict[bytes, bytes | None] = {}
+        for change in applied.changes:
+            messages.append(self._messages.alert(change, partition))
+            messages.append(self._messages.decision(change))
+            self.counters.alerts[change.kind] += 1
+        for user_id, state in applied.states.items():
+            cache.put(user_id, state)
+            writes[user_id.encode()] = None if state is None else encode_state(state)
+            messages.append(self._messages.score(user_id, state, partition))
+        self.counters.scores += len(applied.states)
+        if (records or writes) and opened.clock_ms != clock_before:
+            writes[CLOCK_KEY] = msgspec.msgpack.encode(opened.clock_ms)
+        return Outcome(writes, messages)
+
+    def _decode(
+        self, records: Sequence[Record], partition: int, messages: list[Message]
+    ) -> list[PartitionEvent]:
+        events: list[PartitionEvent] = []
+        for record in records:
+            try:
+                event = decode_event(record.value, content_type_of(record.headers), record.timestamp_ms)
+            except MalformedEventError as error:
+                messages.append(self._dead_letter(error, record, partition))
+                continue
+            if isinstance(event, Skipped):
+                self.counters.skipped[event.reason] += 1
+                continue
+            self.counters.events += 1
+            self.counters.unknown_fields += event.unknown_fields
+            token = tokenise(event)
+            events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
+        return events
+
+    def _dead_letter(self, error: MalformedEventError, record: Record, partition: int) -> Message:
+        self.counters.dead_letters[error.error_class] += 1
+        source = self._messages.source_topic
+        headers = dead_letter_headers(error, source, partition, record.offset, record.headers)
+        topic = with_prefix(self._messages.topic_prefix, DEAD_LETTERS)
+        return Message(topic, record.key, record.value, headers)
+
+
+def _decode_clock(stored: bytes) -> int:
+    try:
+        return msgspec.msgpack.decode(stored, type=int)
+    except msgspec.MsgspecError as error:
+        raise StateError(
+            f"a partition's stored clock is damaged ({error}); delete the local store so that it is "
+            "recovered from the changelog"
+        ) from error
