@@ -95,16 +95,14 @@ class _User:
             self._put_out(moment, resolve(self.user_id, state, moment.decided_ms, "expired"))
             self.state = None
             return
-        first_step = not state.curve
-        if first_step:
+        if state.curve:
+            yield RiskAt(self.user_id, state, moment.decided_ms)
+        else:
             yield Curve(self.user_id, state)
             state.risk = state.risk_curve()[0]
-        else:
-            yield RiskAt(self.user_id, state, moment.decided_ms)
         state.scored_ms = moment.decided_ms
-        change = self._consider(state, "silence")
-        self._put_out(moment, change)
-        self._set_deadline(state, interpolate=first_step or change is not None)
+        self._put_out(moment, self._consider(state, "silence"))
+        self._set_deadline(state)
 
     def observe(self, arrival: Arrival) -> Steps:
         """Apply one event; a duplicate changes nothing."""
@@ -149,24 +147,20 @@ class _User:
         state.scored_ms = max(state.scored_ms, self.setting.horizons_ms[moment.record])
         yield RiskAt(self.user_id, state, state.scored_ms)
         self._put_out(moment, self._consider(state, "silence"))
-        self._set_deadline(state, interpolate=True)
+        self._set_deadline(state)
 
     def _consider(self, state: UserState, reason: Reason) -> AlertChange | None:
         setting = self.setting
         return consider_risk(self.user_id, setting.partition, state, state.scored_ms, reason, setting.policy)
 
-    def _set_deadline(self, state: UserState, *, interpolate: bool) -> None:
-        """The next deadline is where the curve first reaches the band above the open episode's.
-
-        An interpolated crossing at which the risk proved lower is followed by the grid's next step.
-        """
+    def _set_deadline(self, state: UserState) -> None:
+        """The next deadline is where the curve first reaches the band above the open episode's."""
         policy, silence_ms = self.setting.policy, state.scored_ms - state.last_ms
         level = state.episode.level if state.episode else 0
         crossing = None
         if level < len(policy.edges):
-            risk = state.risk if interpolate else None
             crossing = next_crossing(
-                self.setting.silence_grid_ms, state.risk_curve(), policy.edges[level], silence_ms, risk
+                self.setting.silence_grid_ms, state.risk_curve(), policy.edges[level], silence_ms, state.risk
             )
         wait_ms = policy.expiry_ms if crossing is None else min(crossing, policy.expiry_ms)
         state.deadline_ms = state.last_ms + wait_ms

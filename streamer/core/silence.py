@@ -8,30 +8,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+LEAST_ADVANCE = 1 / 16
+"""Share of a grid step by which a crossing is tried later, at least, when the last guess came too soon."""
+
 
 def next_crossing(
-    grid_ms: Sequence[int],
-    curve: Sequence[float],
-    edge: float,
-    after_ms: int,
-    risk_after: float | None,
+    grid_ms: Sequence[int], curve: Sequence[float], edge: float, after_ms: int, risk_after: float
 ) -> int | None:
-    """Silence (ms) after ``after_ms`` at which the curve first reaches ``edge``; ``None`` if never.
+    """Silence (ms) after ``after_ms`` at which the curve may first reach ``edge``; ``None`` if never.
 
-    ``risk_after`` is the risk at ``after_ms`` when it is known to lie below ``edge`` and to be worth
-    interpolating from; ``None`` makes a crossing inside the running step wait for the step's end, where
-    the curve itself, and no interpolation, says that the edge is reached.
+    ``risk_after`` is the risk at ``after_ms``, below ``edge``. The crossing inside a grid step is a guess:
+    where the risk proves to be lower still, ask again from there. Each guess advances by at least
+    :data:`LEAST_ADVANCE` of its step, and the last is the step's end, so guessing ends.
     """
     for step, (silence, risk) in enumerate(zip(grid_ms, curve, strict=True)):
         if silence <= after_ms or risk < edge:
             continue
+        before_ms = grid_ms[step - 1] if step else after_ms
         start, risk_at_start = after_ms, risk_after
-        if step > 0 and grid_ms[step - 1] >= after_ms:
-            start, risk_at_start = grid_ms[step - 1], curve[step - 1]
-        if risk_at_start is None or risk_at_start >= edge or start <= 0:
-            return silence
-        share = (edge - risk_at_start) / (risk - risk_at_start)
+        if before_ms > after_ms:
+            start, risk_at_start = before_ms, curve[step - 1]
+        share = (
+            min(max((edge - risk_at_start) / (risk - risk_at_start), 0.0), 1.0)
+            if risk > risk_at_start
+            else 1.0
+        )
         crossing = math.exp(math.log(start) + share * (math.log(silence) - math.log(start)))
+        if before_ms < after_ms:
+            crossing = max(crossing, start + LEAST_ADVANCE * (silence - before_ms))
         return min(max(_whole_seconds_up(crossing), start + 1), silence)
     return None
 

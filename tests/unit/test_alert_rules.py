@@ -1,0 +1,139 @@
+"""What raises, escalates and resolves an alert, and when: the rules one by one."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from schemas.event import Event
+from streamer.core.aggregates import DAY_MS
+from streamer.core.changes import AlertChange
+from streamer.core.clock import NEVER_MS, advance_clock
+from streamer.core.partition import PartitionEvent
+from streamer.core.policy import Policy
+from streamer.core.token import tokenise
+from tests.fixed_model import FixedModel
+from tests.partition_run import PartitionRun, arrivals_of
+
+START = 1_483_228_800_000
+POLICY = Policy(edges=(0.4, 0.6, 0.8))
+
+
+def event(number: int, user_id: str, event_type: str, day: float) -> Event:
+    return Event(f"e{number}", user_id, event_type, START + int(day * DAY_MS))
+
+
+def changes_of(*events: Event) -> list[AlertChange]:
+    run = PartitionRun(POLICY, FixedModel())
+    run.process(arrivals_of(events))
+    return run.changes
+
+
+def test_silence_is_noticed_at_its_deadline_by_any_users_event() -> None:
+    quiet = changes_of(event(1, "quiet", "purchase", 0), event(2, "other", "purchase", 30))
+    raised = quiet[0]
+    assert (raised.user_id, raised.kind, raised.reason) == ("quiet", "raised", "silence")
+    assert START + DAY_MS < raised.decided_ms < START + 30 * DAY_MS
+    much_later = changes_of(event(1, "quiet", "purchase", 0), event(2, "other", "purchase", 300))
+    assert raised == much_later[0], "the decision bears the time of its deadline, whenever it is found"
+
+
+def test_risk_at_the_decision_is_at_the_edge_that_was_crossed() -> None:
+    raised = changes_of(event(1, "quiet", "purchase", 0), event(2, "other", "purchase", 30))[0]
+    assert POLICY.edges[0] <= raised.risk < POLICY.edges[0] + 0.05
+
+
+def test_growing_silence_escalates_the_same_alert() -> None:
+    changes = changes_of(event(1, "quiet", "purchase", 0), event(2, "other", "purchase", 60))
+    mine = [change for change in changes if change.user_id == "quiet"]
+    assert [change.kind for change in mine] == ["raised", "escalated", "escalated"]
+    assert [change.level for change in mine] == [1, 2, 3]
+    assert [change.revision for change in mine] == [1, 2, 3]
+    assert len({change.alert_id for change in mine}) == 1
+
+
+def test_silence_that_ends_with_the_users_own_event_was_still_noticed() -> None:
+    changes = changes_of(event(1, "u", "purchase", 0), event(2, "u", "purchase", 60))
+    assert [change.kind for change in changes] == ["raised", "escalated", "escalated", "resolved"]
+    assert changes[-1].reason == "purchase"
+    assert changes[-1].decided_ms == START + 60 * DAY_MS
+
+
+def test_a_new_alert_after_a_resolve_is_a_new_episode() -> None:
+    changes = changes_of(
+        event(1, "u", "purchase", 0), event(2, "u", "purchase", 60), event(3, "u", "purchase", 120)
+    )
+    first, second = (change for change in changes if change.kind == "raised")
+    assert first.alert_id != second.alert_id
+    assert second.revision == 1
+
+
+def test_an_emptied_cart_raises_at_once_and_a_purchase_never_does() -> None:
+    emptied = [event(n, "u", "remove_from_cart", n / 1000) for n in range(1, 5)]
+    changes = changes_of(*emptied)
+    assert [(change.kind, change.reason) for change in changes] == [("raised", "crossed")]
+    assert changes_of(*emptied[:0], *(event(n, "u", "purchase", n / 1000) for n in range(1, 5))) == []
+
+
+def test_a_late_purchase_withdraws_the_alert_that_it_refutes() -> None:
+    changes = changes_of(
+        event(1, "u", "purchase", 0), event(2, "other", "purchase", 20), event(3, "u", "purchase", 0.5)
+    )
+    mine = [change for change in changes if change.user_id == "u"]
+    assert [change.kind for change in mine][:1] == ["raised"]
+    assert mine[-1].kind == "resolved" or mine[-1].reason == "silence"
+    resolved = next(change for change in mine if change.kind == "resolved")
+    assert resolved.reason == "late_event"
+    assert resolved.decided_ms >= mine[0].decided_ms
+
+
+def test_a_user_silent_too_long_is_forgotten() -> None:
+    run = PartitionRun(POLICY, FixedModel())
+    run.process(arrivals_of([event(1, "u", "purchase", 0), event(2, "other", "purchase", 401)]))
+    assert set(run.table) == {"other"}
+    last = [change for change in run.changes if change.user_id == "u"][-1]
+    assert (last.kind, last.reason) == ("resolved", "expired")
+    assert last.decided_ms == START + 400 * DAY_MS
+
+
+def test_wall_time_moves_a_caught_up_partition() -> None:
+    run = PartitionRun(POLICY, FixedModel())
+    run.process(arrivals_of([event(1, "u", "purchase", 0)]))
+    run.process([], now_ms=START + 30 * DAY_MS)
+    assert run.changes[0].kind == "raised"
+
+
+def test_duplicates_change_nothing() -> None:
+    once = PartitionRun(POLICY, FixedModel())
+    once.process(arrivals_of([event(1, "u", "purchase", 0)]))
+    twice = PartitionRun(POLICY, FixedModel())
+    twice.process(arrivals_of([event(1, "u", "purchase", 0), event(1, "u", "purchase", 0)]))
+    assert once.table == twice.table
+
+
+def test_alert_ids_differ_by_partition_position() -> None:
+    first = event(1, "u", "purchase", 0)
+    other = event(2, "other", "purchase", 30)
+    run = PartitionRun(POLICY, FixedModel())
+    shifted = [
+        PartitionEvent(offset, e.timestamp, e.user_id, tokenise(e)) for offset, e in ((7, first), (8, other))
+    ]
+    run.process(shifted)
+    assert run.changes[0].alert_id != changes_of(first, other)[0].alert_id
+
+
+@pytest.mark.parametrize(
+    ("event_ms", "record_ms", "expected"), [(50, 40, 40), (40, 50, 40), (70, -1, 70), (5, 5, 10)]
+)
+def test_the_clock_trusts_the_earlier_of_event_and_record(
+    event_ms: int, record_ms: int, expected: int
+) -> None:
+    assert advance_clock(10, event_ms, record_ms) == expected
+    assert advance_clock(NEVER_MS, 3, 9) == 3
+
+
+def test_a_money_less_event_is_scored() -> None:
+    run = PartitionRun(POLICY, FixedModel())
+    run.process(arrivals_of([event(1, "u", "view", 0)]))
+    assert not math.isnan(run.state("u").risk)
