@@ -65,7 +65,7 @@ class UserState(msgspec.Struct, array_like=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(UserState)
-_version_of = msgspec.msgpack.Decoder(tuple[int, *tuple[msgspec.Raw, ...]])
+_parts_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
 def encode_state(state: UserState) -> bytes:
@@ -96,8 +96,8 @@ def decode_state(stored: bytes) -> UserState:
 
 def _stored_version(stored: bytes) -> int | None:
     try:
-        return _version_of.decode(stored)[0]
-    except msgspec.MsgspecError:
+        return msgspec.msgpack.decode(_parts_decoder.decode(stored)[0], type=int)
+    except (msgspec.MsgspecError, IndexError):
         return None
 
 
