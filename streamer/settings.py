@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=86400, description="Seconds that a deadline waits for events that come out of order."),
     ] = 60.0
-    max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 1000
+    max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 2000
     cache_users: Annotated[
         int, Meta(ge=1, description="Users whose transformer cache is kept in memory; others are rebuilt.")
     ] = 4096

@@ -6,6 +6,7 @@ one line on standard error; anything else is a defect and keeps its traceback.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "broker": LazyCommand("streamer.cli.broker:command", "Run Apache Kafka on this machine, from packages."),
+    "topics": LazyCommand("streamer.cli.topics:command", "Show, check or create the topics."),
 }
 
 
@@ -30,6 +32,8 @@ def cli() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. ``arguments`` default to the process's own."""
+    # A library's log lines are shown by commands that configure logging; others report in words.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         # Outside standalone mode click returns the code of ``ctx.exit`` and what a command returns.
         code: object = cli.main(arguments, prog_name="streamer", standalone_mode=False)
