@@ -1,0 +1,1 @@
+"""The Kafka shell: Faust with batches of records as messages and one transaction a batch."""

@@ -1,0 +1,114 @@
+"""The Faust application: one topic, one table, one agent, and what a worker process does around them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import Any, cast
+
+import faust
+
+from streamer.kafka.options import WorkerOptions
+from streamer.kafka.partitions import Partitions
+from streamer.kafka.recovery import PositionTableManager
+from streamer.kafka.store import ROCKSDB_OPTIONS, PartitionStore
+from streamer.kafka.topics import TABLE_NAME
+from streamer.kafka.transport import BatchTransport
+from streamer.stage import Stage
+
+# Together with static membership a killed worker's partitions are processed again after four to
+# seven seconds, by itself or by another one.
+SESSION_TIMEOUT_S = 6.0
+HEARTBEAT_S = 2.0
+# Batches waiting between the fetcher and the stage; with max_batch they bound the worker's memory.
+QUEUED_BATCHES = 8
+# A failed worker that is still alive after this long is ended without ceremony.
+CRASH_DEADLINE_S = 15.0
+
+
+class StreamingApp(faust.App):
+    """A Faust app whose messages are batches and whose effects are transactions."""
+
+    partitions: Partitions
+
+    async def on_stop(self) -> None:
+        # First the consumer, which finishes the transactions under way, then their writers.
+        await super().on_stop()
+        await self.partitions.stop()
+
+    async def end_after(self, error: BaseException) -> None:
+        """End the process with exit code 1, in order if that works, else by force."""
+        deadline = threading.Timer(CRASH_DEADLINE_S, os._exit, (1,))
+        deadline.daemon = True
+        deadline.start()
+        await self.crash(error)
+
+
+def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
+    """The application for one worker process.
+
+    The topics must exist: ``options.event_topic``, every topic that ``stage`` writes to and
+    ``options.changelog_topic`` with at least as many partitions as the event topic, the changelog
+    with exactly as many and ``cleanup.policy=compact``.
+    """
+    app = StreamingApp(
+        options.application_id,
+        broker=[f"kafka://{address}" for address in options.bootstrap.split(",")],
+        datadir=options.data_dir,
+        store="rocksdb://",
+        key_serializer="raw",
+        value_serializer="raw",
+        TableManager=PositionTableManager,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        stream_buffer_maxsize=QUEUED_BATCHES,
+        broker_max_poll_records=options.max_batch,
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        consumer_group_instance_id=options.instance_id,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=options.web_port is not None,
+        web_host=options.web_host,
+        web_port=options.web_port,
+        worker_redirect_stdouts=False,
+    )
+    table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
+    partitions = Partitions(options, stage, PartitionStore(table), app.end_after)
+    app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
+    app.transport = BatchTransport(app, options.event_topic, partitions)
+    # Without acknowledgements Faust commits no offsets of this topic and tracks no gaps in it.
+    events = app.topic(options.event_topic, acks=False)
+
+    async def run_batches(stream: faust.StreamT[Any]) -> None:
+        async for event in cast(faust.Stream[Any], stream).events():
+            message = event.message
+
+            def still_ours(generation: int | None = message.generation_id) -> bool:
+                return generation == app.consumer_generation_id and app.flow_control.is_active()
+
+            await partitions.process(message.partition, cast(list[Any], message.value), still_ours)
+
+    app.agent(events, name="batches")(run_batches)
+
+    @app.task
+    async def tick() -> None:
+        while not app.should_stop:
+            await partitions.tick(app.flow_control.is_active)
+            await asyncio.sleep(options.tick_s / 4)
+
+    return app
+
+
+def run(app: StreamingApp) -> int:
+    """Run ``app`` in the main thread until SIGTERM or SIGINT, or until it fails.
+
+    Returns: the exit code; 0 after a signal, when the transactions under way are committed, else 1.
+    """
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        return int(end.code or 0)

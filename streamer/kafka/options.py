@@ -1,0 +1,40 @@
+"""What a worker has to be told before it can run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamer.kafka.topics import changelog_topic
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """Settings of one worker process.
+
+    bootstrap: ``host:port`` of one or more brokers, separated by commas.
+    application_id: consumer group, prefix of the transactional ids and of the changelog topic.
+    event_topic: the topic to consume.
+    data_dir: where the table lives on this machine; never shared between two workers.
+    instance_id: static group membership; a restart within the session then moves no partition.
+    max_batch: the most records of one transaction.
+    tick_s: after this many seconds without records a partition's stage is called with none.
+    live: whether wall time may move the clock of a partition that has caught up.
+    web_host, web_port: where Faust's web server listens; no port, no server.
+    """
+
+    bootstrap: str
+    application_id: str
+    event_topic: str
+    data_dir: Path
+    instance_id: str | None = None
+    max_batch: int = 2000
+    tick_s: float = 1.0
+    live: bool = True
+    web_host: str = "127.0.0.1"
+    web_port: int | None = None
+
+    @property
+    def changelog_topic(self) -> str:
+        """The compacted topic behind the table; as many partitions as ``event_topic``."""
+        return changelog_topic(self.application_id)

@@ -1,0 +1,64 @@
+"""Table recovery by whole fetches, ended by position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Any, cast
+
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
+from faust.types import TP
+
+from streamer.kafka.partitions import Partitions
+from streamer.kafka.store import PartitionStore
+
+
+class PositionRecovery(Recovery):
+    """Faust's recovery without its queue of single changelog records.
+
+    Faust ends recovery when the last record delivered has the offset before the partition's end. In
+    a transactional changelog that offset is a marker, which is never delivered. Here the consumer
+    writes each fetch straight to the store, and recovery ends when its position has passed the end.
+    """
+
+    def restore(self, tp: TP, records: Sequence[Any]) -> None:
+        """Write fetched changelog records of one partition to the store."""
+        last = records[-1].offset
+        PartitionStore(self.tp_to_table[tp]).write(tp.partition, ((r.key, r.value) for r in records), last)
+        self.active_offsets[tp] = last
+        self._active_events_received_at[tp] = monotonic()
+
+    def restored_to(self, positions: Mapping[TP, int], fetching: set[TP]) -> None:
+        """End recovery if all below ``positions`` is restored and that is all there is.
+
+        Faust resumes the changelog partitions (``fetching``) only after it has read their ends and
+        sought its way to the stored offsets, and pauses them when recovery has ended.
+        """
+        if not self.active_tps or not self.active_tps <= fetching:
+            return
+        if all(positions.get(tp, -1) > self.active_highwaters[tp] for tp in self.active_tps):
+            self.active_offsets.update(self.active_highwaters)
+            self.signal_recovery_end.set()
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        # Faust resumes the event partitions, then seeks to the committed offsets and empties its
+        # queues: whatever is fetched in between would be lost. So no record flows until it is done.
+        self.app.consumer.stop_flow()
+        self.app.flow_control.suspend()
+        if await cast(PositionTableManager, self.tables).partitions.open():
+            await super().on_recovery_completed(generation_id)
+
+
+class PositionTableManager(TableManager):
+    """Faust's table manager with :class:`PositionRecovery`; ``partitions`` is set before the start."""
+
+    partitions: Partitions
+
+    @property
+    def recovery(self) -> PositionRecovery:
+        """The recovery service."""
+        if self._recovery is None:
+            self._recovery = PositionRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        assert isinstance(self._recovery, PositionRecovery)
+        return self._recovery

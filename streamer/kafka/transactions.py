@@ -1,0 +1,114 @@
+"""One Kafka transaction a batch: changelog, messages and source offset together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from streamer.kafka.options import WorkerOptions
+from streamer.stage import Message, Outcome
+
+# A record batch stays below the broker's default max.message.bytes (1,048,588) even when its content
+# does not compress.
+BATCH_BYTES = 960 * 1024
+# How long the broker lets a silent worker's open transaction hold back read_committed readers.
+TRANSACTION_TIMEOUT_MS = 15_000
+# A new transaction is refused while the broker still writes the last one's markers, which takes a few
+# milliseconds; the default back-off of 100 ms would be the time of every second transaction.
+RETRY_BACKOFF_MS = 5
+
+# aiokafka's builder takes headers as a list.
+Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+NO_HEADERS: list[tuple[str, bytes]] = []
+
+
+class TransactionalWriter:
+    """The only writer of one event partition's changelog, outputs and offset.
+
+    The transactional id names the partition, not the worker: starting a writer fences whoever owned
+    the partition before and ends its open transaction. Started before an offset is read, it makes
+    that offset final.
+    """
+
+    def __init__(self, options: WorkerOptions, partition: int) -> None:
+        self._source = TopicPartition(options.event_topic, partition)
+        self._group = options.application_id
+        self._changelog = options.changelog_topic
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=options.bootstrap,
+            transactional_id=f"{options.application_id}-{options.event_topic}-{partition}",
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            compression_type="lz4",
+            max_batch_size=BATCH_BYTES,
+            linger_ms=0,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+        )
+
+    async def start(self) -> None:
+        """Fence the former owner.
+
+        Raises: KafkaError when the broker cannot be reached or refuses the transactional id.
+        """
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+    async def commit(self, outcome: Outcome, next_offset: int) -> int | None:
+        """Write ``outcome`` and commit ``next_offset`` of the source partition.
+
+        Returns: the changelog offset of the last table write; ``None`` when there was none or the
+        broker did not tell.
+        Raises: KafkaError (ProducerFenced when another worker has taken the partition). Nothing of
+        the outcome is then visible to a read_committed reader, or all of it is: the caller cannot
+        know, and must end.
+        """
+        producer = self._producer
+        await producer.begin_transaction()
+        by_topic: dict[str, list[Entry]] = {}
+        if outcome.state:
+            by_topic[self._changelog] = [(key, value, NO_HEADERS) for key, value in outcome.state.items()]
+        for message in outcome.messages:
+            by_topic.setdefault(message.topic, []).append(_entry(message))
+        # Each topic's first batch goes before any second one: these are waiting together when the
+        # sender wakes, and share one request.
+        pending: list[asyncio.Future[Any]] = []
+        changelog: tuple[asyncio.Future[Any], int] | None = None
+        columns = [self._batches(topic, entries) for topic, entries in by_topic.items()]
+        for row in zip_longest(*columns):
+            for topic, batch in filter(None, row):
+                future = await producer.send_batch(batch, topic, partition=self._source.partition)
+                pending.append(future)
+                if topic == self._changelog:
+                    changelog = (future, batch.record_count())
+        offsets = {self._source: OffsetAndMetadata(next_offset, "")}
+        await asyncio.gather(*pending, producer.send_offsets_to_transaction(offsets, self._group))
+        await producer.commit_transaction()
+        if changelog is None:
+            return None
+        acknowledged, count = changelog
+        base_offset: int = acknowledged.result().offset
+        # A batch that the broker had already taken is acknowledged without its offset.
+        return base_offset + count - 1 if base_offset >= 0 else None
+
+    def _batches(self, topic: str, entries: Iterable[Entry]) -> Iterator[tuple[str, Any]]:
+        """Fill record batches; one takes a first record of any size, so a large one goes alone."""
+        timestamp = time.time_ns() // 1_000_000
+        batch = self._producer.create_batch()
+        for key, value, headers in entries:
+            if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                yield topic, batch
+                batch = self._producer.create_batch()
+                batch.append(timestamp=timestamp, key=key, value=value, headers=headers)
+        batch.close()
+        yield topic, batch
+
+
+def _entry(message: Message) -> Entry:
+    return message.key, message.value, list(message.headers)

@@ -1,0 +1,153 @@
+"""Faust's aiokafka transport with batches of records as messages.
+
+Each override says what it replaces and why; a unit test compares the replaced methods with the
+versions these were written against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, ClassVar, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types import TP
+from faust.types.tuples import Message
+
+from streamer.kafka.partitions import Partitions
+from streamer.kafka.recovery import PositionTableManager
+
+# A fetch that finds only a transaction's marker returns nothing and uses its whole time-out up, so
+# recovery, whose end it decides, asks in shorter turns.
+RECOVERY_TIMEOUT_S = 0.1
+# Faust's fixed 1.5 s would be a pause whenever partitions are resumed: the fetch under way, which
+# does not ask for them, is waited for first.
+FETCH_MAX_WAIT_MS = 250
+
+
+class BatchTransport(Transport):
+    """Connects Faust's consumer with the partitions that it feeds."""
+
+    Consumer: ClassVar[type[Any]]
+
+    def __init__(self, app: faust.App, event_topic: str, partitions: Partitions) -> None:
+        super().__init__(app.conf.broker_consumer, app)
+        self.event_topic = event_topic
+        self.partitions = partitions
+
+
+class ReadCommittedThread(AIOKafkaConsumerThread):
+    """The consumer's thread, which sees committed records only."""
+
+    def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+        # Faust sets the isolation level by its own transaction mode alone, which stays off.
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        # aiokafka leaves a partition without a committed offset where it is, also when records of it
+        # were fetched and dropped; those would be lost.
+        return await self.call_thread(self._seek_event_partitions)
+
+    async def _seek_event_partitions(self) -> Mapping[TP, int]:
+        consumer = self._ensure_consumer()
+        topic = cast(BatchTransport, self.transport).event_topic
+        partitions = [tp for tp in consumer.assignment() if tp.topic == topic]
+        if not partitions:
+            return {}
+        offsets: dict[TP, int] = await consumer.seek_to_committed(*partitions)
+        if uncommitted := [tp for tp, offset in offsets.items() if not offset]:
+            await consumer.seek_to_beginning(*uncommitted)
+        return offsets
+
+    def positions(self) -> dict[TP, tuple[int, int | None]]:
+        """Position and end of each assigned partition that has a position; does not wait."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return {}
+        found: dict[TP, tuple[int, int | None]] = {}
+        for tp in subscription.assignment.tps:
+            state = subscription.assignment.state_value(tp)
+            if state is not None and state.has_valid_position:
+                found[TP(tp.topic, tp.partition)] = (state.position, state.highwater)
+        return found
+
+
+class BatchConsumer(Consumer):
+    """Yields the records that a fetch found in one event partition as one message."""
+
+    def _new_consumer_thread(self) -> ReadCommittedThread:
+        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's
+        # Replaces delivery record by record. Faust asks again only when everything yielded before is
+        # in the stream's queue, so below the positions seen here nothing is on its way.
+        self._note_positions()
+        recovery = cast(PositionTableManager, self.app.tables).recovery
+        generation = self.app.consumer_generation_id
+        fetched, _ = await self._wait_next_records(RECOVERY_TIMEOUT_S if recovery.in_recovery else timeout)
+        if not fetched or self.should_stop:
+            return
+        if not self._deliverable(generation):
+            await self.perform_seek()
+            return
+        for tp, records in fetched.items():
+            if tp.topic != self._streaming.event_topic:
+                recovery.restore(tp, records)
+                continue
+            if not self._deliverable(generation):
+                # The positions are ahead of what was delivered; the end of the rebalance seeks back.
+                return
+            message = self._to_message(tp, records[-1])
+            message.key, message.value = None, cast(Any, records)
+            self._streaming.partitions.handed(tp.partition, records[-1].offset + 1)
+            yield tp, message
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: the bounded queue of batches holds the fetcher back by itself.
+
+        Faust would stop fetching ``tp``, and with all partitions stopped sleep for a second.
+        """
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Nothing, as :meth:`on_buffer_full`."""
+
+    async def wait_empty(self) -> None:
+        # Called on revocation and at shutdown. Faust waits for messages not acknowledged; this topic
+        # has no acknowledgements, since its offsets go with the transactions.
+        await self._streaming.partitions.release()
+        await super().wait_empty()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        # Former owners must be fenced before Faust reads a changelog's end or a committed offset.
+        topic, partitions = self._streaming.event_topic, self._streaming.partitions
+        try:
+            await partitions.take_over(sorted(tp.partition for tp in assigned if tp.topic == topic))
+        except Exception as error:
+            await partitions.fail(error, "cannot take the assigned partitions over")
+            return
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    @property
+    def _streaming(self) -> BatchTransport:
+        return cast(BatchTransport, self.transport)
+
+    def _deliverable(self, generation: int) -> bool:
+        return self.flow_active and generation == self.app.consumer_generation_id
+
+    def _note_positions(self) -> None:
+        if not self.flow_active:
+            return
+        positions = cast(ReadCommittedThread, self._thread).positions()
+        for tp, (position, highwater) in positions.items():
+            if tp.topic == self._streaming.event_topic:
+                self._streaming.partitions.fetched(tp.partition, position, highwater)
+        cast(PositionTableManager, self.app.tables).recovery.restored_to(
+            {tp: position for tp, (position, _) in positions.items()}, self._get_active_partitions()
+        )
+
+
+BatchTransport.Consumer = BatchConsumer

@@ -1,0 +1,140 @@
+"""A worker process around a deterministic stage; run as ``python -m tests.integration.transactions_worker``.
+
+The stage counts each user's records and keeps a running hash of them, in memory and in the table. It
+answers each record with one output: user, revision, hash so far, offset. What a reader of the outputs
+and of the changelog must find follows from the input alone, see :func:`expected`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import signal
+import struct
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from streamer.kafka.application import build_application, run
+from streamer.kafka.options import WorkerOptions
+from streamer.stage import Message, Outcome, Record
+
+STATE = struct.Struct("<q16s")
+EMPTY = STATE.pack(0, bytes(16))
+
+
+class Output(msgspec.Struct, frozen=True):
+    """One answer of the stage."""
+
+    user: str
+    revision: int
+    digest: str
+    offset: int
+
+
+class WorkerArguments(msgspec.Struct, frozen=True):
+    """What a test tells a worker process, as one JSON argument."""
+
+    bootstrap: str
+    application_id: str
+    event_topic: str
+    output_topic: str
+    data_dir: str
+    instance_id: str | None = None
+    max_batch: int = 200
+    padding: int = 0
+    freeze_file: str | None = None
+    poison: bool = False
+
+
+def advance(state: bytes, value: bytes) -> bytes:
+    """The state after one more record."""
+    revision, digest = STATE.unpack_from(state)
+    return STATE.pack(revision + 1, hashlib.blake2b(digest + value, digest_size=16).digest())
+
+
+def expected(
+    values: Iterable[tuple[str, bytes]],
+) -> tuple[dict[str, bytes], dict[str, list[tuple[int, str]]]]:
+    """Table and outputs (revision, digest) by user for records ``(user, value)`` in each user's order."""
+    table: dict[str, bytes] = {}
+    outputs: dict[str, list[tuple[int, str]]] = {}
+    for user, value in values:
+        table[user] = advance(table.get(user, EMPTY), value)
+        revision, digest = STATE.unpack(table[user])
+        outputs.setdefault(user, []).append((revision, digest.hex()))
+    return table, outputs
+
+
+class CountingStage:
+    """Keeps its state in memory as well, and refuses to go on when the store disagrees."""
+
+    def __init__(self, arguments: WorkerArguments) -> None:
+        self._arguments = arguments
+        self._padding = bytes(arguments.padding)
+        self._states: dict[int, dict[bytes, bytes]] = {}
+
+    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+        assert partition not in self._states, "opened twice"
+        self._states[partition] = {key: value[: STATE.size] for key, value in items}
+
+    def close(self, partition: int) -> None:
+        del self._states[partition]
+
+    def process(
+        self,
+        partition: int,
+        read: Callable[[bytes], bytes | None],
+        records: Sequence[Record],
+        now_ms: int | None,  # noqa: ARG002 - part of the protocol
+    ) -> Outcome:
+        self._maybe_freeze(records)
+        states = self._states[partition]
+        changed: dict[bytes, bytes | None] = {}
+        messages: list[Message] = []
+        for record in records:
+            assert record.key is not None
+            assert record.value is not None
+            if self._arguments.poison and record.value == b"poison":
+                raise ValueError("poisoned record")
+            before = states.get(record.key)
+            if record.key not in changed:
+                stored = read(record.key)
+                assert (stored and stored[: STATE.size]) == before, "store and memory disagree"
+            after = states[record.key] = advance(before or EMPTY, record.value)
+            changed[record.key] = after + self._padding
+            revision, digest = STATE.unpack(after)
+            output = Output(record.key.decode(), revision, digest.hex(), record.offset)
+            headers = (("content-type", b"application/json"),)
+            messages.append(
+                Message(self._arguments.output_topic, record.key, msgspec.json.encode(output), headers)
+            )
+        return Outcome(changed, messages)
+
+    def _maybe_freeze(self, records: Sequence[Record]) -> None:
+        """With a batch in hand and the freeze file there, stop this process until SIGCONT."""
+        freeze_file = self._arguments.freeze_file
+        if records and freeze_file is not None and (path := Path(freeze_file)).exists():
+            path.unlink()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    arguments = msgspec.json.decode(sys.argv[1].encode(), type=WorkerArguments)
+    options = WorkerOptions(
+        bootstrap=arguments.bootstrap,
+        application_id=arguments.application_id,
+        event_topic=arguments.event_topic,
+        data_dir=Path(arguments.data_dir),
+        instance_id=arguments.instance_id,
+        max_batch=arguments.max_batch,
+    )
+    return run(build_application(options, CountingStage(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
