@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -140,8 +140,8 @@ def _from_environment(environment: Mapping[str, str], types: Mapping[str, Any]) 
             continue
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
         if name not in types or variable != variable.upper():
-            known = [ENVIRONMENT_PREFIX + known.upper() for known in types]
-            raise _unknown(variable, "the environment", known)
+            hint = _hint(name, types, lambda known: ENVIRONMENT_PREFIX + known.upper())
+            raise ConfigurationError(f"{variable} in the environment is not a setting: {hint}")
         values[name] = _converted(types[name], text, variable, "the environment", strict=False)
     return values
 
@@ -163,7 +163,7 @@ def _from_file(
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in types:
-            raise _unknown(name, str(file), list(types))
+            raise ConfigurationError(f"{name} in {file} is not a setting: {_hint(name, types, str)}")
         values[name] = _converted(types[name], value, name, str(file), strict=True)
     return values
 
@@ -184,7 +184,6 @@ def _path(expected_type: type, value: object) -> Path:
     raise NotImplementedError
 
 
-def _unknown(name: str, source: str, known: list[str]) -> ConfigurationError:
+def _hint(name: str, known: Iterable[str], spelled: Callable[[str], str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return ConfigurationError(f"{name} in {source} is not a setting: {hint}")
+    return f"did you mean {spelled(near[0])}?" if near else f"known are {', '.join(map(spelled, known))}"

@@ -21,6 +21,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "broker": LazyCommand("streamer.cli.broker:command", "Run Apache Kafka on this machine, from packages."),
     "topics": LazyCommand("streamer.cli.topics:command", "Show, check or create the topics."),
+    "worker": LazyCommand("streamer.cli.worker:command", "Consume events, keep state, score, alert."),
 }
 
 

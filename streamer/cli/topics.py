@@ -20,7 +20,7 @@ HEAD = ("topic", "partitions", "policy", "state")
 @click.option("--apply", is_flag=True, help="Create what is missing; nothing that exists is changed.")
 @settings_option
 def command(apply: bool, settings: Settings) -> None:
-    """Show and check the topics, or create the missing ones.
+    """Show, check or create the topics.
 
     All topics have as many partitions as the events topic; where that is missing too, STREAMER_PARTITIONS
     says how many. Exit code 1 when a topic is missing or does not fit.
