@@ -1,8 +1,9 @@
 """A worker process around a deterministic stage; run as ``python -m tests.integration.transactions_worker``.
 
 The stage counts each user's records and keeps a running hash of them, in memory and in the table. It
-answers each record with one output: user, revision, hash so far, offset. What a reader of the outputs
-and of the changelog must find follows from the input alone, see :func:`expected`.
+answers each record with one output: user, revision, hash so far, offset, and whether wall time was given.
+The first tick with wall time is answered too, once for each partition and process. What a reader of the
+outputs and of the changelog must find follows from the input alone, see :func:`expected`.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ from streamer.kafka.options import WorkerOptions
 from streamer.stage import Message, Outcome, Record
 
 STATE = struct.Struct("<q16s")
+POISON = b"poison"
 EMPTY = STATE.pack(0, bytes(16))
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One answer of the stage."""
+    """One answer of the stage; ``user`` is empty for a tick."""
 
     user: str
     revision: int
     digest: str
     offset: int
+    current: bool
 
 
 class WorkerArguments(msgspec.Struct, frozen=True):
@@ -47,7 +50,8 @@ class WorkerArguments(msgspec.Struct, frozen=True):
     max_batch: int = 200
     padding: int = 0
     freeze_file: str | None = None
-    poison: bool = False
+    refuse_poison: bool = False
+    answer_ticks: bool = False
 
 
 def advance(state: bytes, value: bytes) -> bytes:
@@ -76,6 +80,7 @@ class CountingStage:
         self._arguments = arguments
         self._padding = bytes(arguments.padding)
         self._states: dict[int, dict[bytes, bytes]] = {}
+        self._ticked: set[int] = set()
 
     def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
         assert partition not in self._states, "opened twice"
@@ -89,7 +94,7 @@ class CountingStage:
         partition: int,
         read: Callable[[bytes], bytes | None],
         records: Sequence[Record],
-        now_ms: int | None,  # noqa: ARG002 - part of the protocol
+        now_ms: int | None,
     ) -> Outcome:
         self._maybe_freeze(records)
         states = self._states[partition]
@@ -98,7 +103,7 @@ class CountingStage:
         for record in records:
             assert record.key is not None
             assert record.value is not None
-            if self._arguments.poison and record.value == b"poison":
+            if self._arguments.refuse_poison and record.value == POISON:
                 raise ValueError("poisoned record")
             before = states.get(record.key)
             if record.key not in changed:
@@ -107,12 +112,18 @@ class CountingStage:
             after = states[record.key] = advance(before or EMPTY, record.value)
             changed[record.key] = after + self._padding
             revision, digest = STATE.unpack(after)
-            output = Output(record.key.decode(), revision, digest.hex(), record.offset)
-            headers = (("content-type", b"application/json"),)
-            messages.append(
-                Message(self._arguments.output_topic, record.key, msgspec.json.encode(output), headers)
-            )
+            current = now_ms is not None
+            output = Output(record.key.decode(), revision, digest.hex(), record.offset, current)
+            messages.append(self._message(output))
+        if self._arguments.answer_ticks and not records and now_ms and partition not in self._ticked:
+            self._ticked.add(partition)
+            messages.append(self._message(Output("", 0, "", -1, True)))
         return Outcome(changed, messages)
+
+    def _message(self, output: Output) -> Message:
+        headers = (("content-type", b"application/json"),)
+        key = output.user.encode() or None
+        return Message(self._arguments.output_topic, key, msgspec.json.encode(output), headers)
 
     def _maybe_freeze(self, records: Sequence[Record]) -> None:
         """With a batch in hand and the freeze file there, stop this process until SIGCONT."""
