@@ -13,6 +13,8 @@ from schemas.parts import Probability, Sha256, Timestamp
 FORMAT_VERSION: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
 GOLDEN_NAME: Final = "golden.json"
+STEP_NAME: Final = "step.onnx"
+QUERY_NAME: Final = "query.onnx"
 
 Count = Annotated[int, Meta(ge=1)]
 

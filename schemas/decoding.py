@@ -6,7 +6,7 @@ a record that it refuses is read again by the one that ignores unknown fields, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -24,7 +24,7 @@ from schemas.event import (
     Skipped,
     StrictEventMessage,
 )
-from schemas.malformed import malformed_by_decoder, malformed_time
+from schemas.malformed import malformed_by_decoder, malformed_id, malformed_time
 from schemas.timestamps import MILLISECONDS_PER_DAY, to_epoch_ms
 
 JSON: Final = "application/json"
@@ -111,6 +111,24 @@ def decode_event(value: bytes | None, content_type: str | None, record_timestamp
         if isinstance(lenient, Skipped):
             return lenient
         message, unknown_fields = lenient
+    return _event_of(message, unknown_fields, record_timestamp_ms)
+
+
+def event_of_fields(
+    fields: Mapping[str, object], record_timestamp_ms: int, unknown_fields: int = 0
+) -> Event | Skipped:
+    """The event of a row of a table; ``fields`` has only names of the contract, the checks are the same.
+
+    Raises ``MalformedEventError``.
+    """
+    try:
+        message = msgspec.convert(fields, StrictEventMessage)
+    except (ValueError, RecursionError) as error:
+        raise malformed_by_decoder(error, "row") from error
+    return _event_of(message, unknown_fields, record_timestamp_ms)
+
+
+def _event_of(message: StrictEventMessage, unknown_fields: int, record_timestamp_ms: int) -> Event | Skipped:
     timestamp = _checked_time(message.timestamp, record_timestamp_ms)
     if message.type not in EVENT_TYPE_CODES:
         return UNKNOWN_TYPE
@@ -209,8 +227,12 @@ def _checked_time(timestamp: int | datetime, record_timestamp_ms: int) -> int:
 
 
 def _refuse_nul(event_id: str, user_id: str, session_id: str | None, items: tuple[Item, ...]) -> None:
-    if "\0" in event_id or "\0" in user_id or (session_id is not None and "\0" in session_id):
-        raise MalformedEventError("bad-id", "An id of the event holds the character U+0000.")
+    if "\0" in event_id:
+        raise malformed_id("event_id")
+    if "\0" in user_id:
+        raise malformed_id("user_id")
+    if session_id is not None and "\0" in session_id:
+        raise malformed_id("session_id")
     for item in items:
         if item.item_id is not None and "\0" in item.item_id:
-            raise MalformedEventError("bad-id", "An item_id of the event holds the character U+0000.")
+            raise malformed_id("item_id")

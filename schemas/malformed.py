@@ -48,6 +48,11 @@ def malformed_by_decoder(error: Exception, format_name: str) -> MalformedEventEr
     return MalformedEventError(error_class, f"The event does not fit its schema: {message}.")
 
 
+def malformed_id(field: str) -> MalformedEventError:
+    """The error of an id that holds U+0000, which many stores cut an id at."""
+    return MalformedEventError("bad-id", f"The event's {field} holds the character U+0000.")
+
+
 def malformed_time(epoch_ms: int, earliest_ms: int, record_timestamp_ms: int) -> MalformedEventError:
     """The error of an event whose time is before ``earliest_ms`` or too far ahead of its record."""
     if epoch_ms < earliest_ms:
