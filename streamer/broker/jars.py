@@ -69,7 +69,9 @@ def _fetch(coordinate: str, sha256: str, target: Path) -> None:
 
     group, artifact, version = coordinate.split(":")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as staging:
-        context = MavenContext(repo_cache=Path(staging), timeout=60)
+        context = MavenContext(
+            repo_cache=Path(staging), remote_repos={"central": MAVEN_CENTRAL_URL}, timeout=60
+        )
         try:
             jar = context.project(group, artifact).at_version(version).artifact().resolve()
         # The downloader lets requests' own errors and a bare RuntimeError through.

@@ -25,7 +25,7 @@ def test_every_command_exists_and_bears_its_summary() -> None:
         command = cli.cli.get_command(context, name)
         assert command is not None
         assert command.name == name
-        assert (command.help or "").split("\n\n")[0].replace("\n", " ") == entry.summary
+        assert (command.help or "").split("\n\n")[0].replace("\n", " ") == entry.summary, f"the summary of {name}"
 
 
 def test_help_lists_the_commands_without_importing_them() -> None:
