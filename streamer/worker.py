@@ -1,0 +1,94 @@
+"""A worker put together: settings, topics, bundle, stage, Faust application."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from schemas.bundle import Manifest
+from schemas.errors import ConfigurationError
+from schemas.parts import ModelReference
+from schemas.topics import EVENTS, with_prefix
+from streamer.core.policy import Policy
+from streamer.kafka.application import build_application, run
+from streamer.kafka.options import WorkerOptions
+from streamer.kafka.topics import check_topics
+from streamer.onnx.bundle import Bundle, load_bundle
+from streamer.onnx.risk_model import OnnxRiskModel
+from streamer.outputs import Messages, churn_in_words, policy_hash
+from streamer.scoring_stage import ScoringStage
+from streamer.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def run_worker(settings: Settings) -> int:
+    """Run a worker until it is told to stop; returns the exit code.
+
+    Raises ``ConfigurationError``, ``BrokerError``, ``TopicError`` or ``BundleError`` before anything is
+    consumed when the worker could not do its work.
+    """
+    bundle = load_bundle(_bundle_path(settings))
+    partitions = asyncio.run(check_topics(settings))
+    stage = build_stage(settings, bundle)
+    app = build_application(worker_options(settings), stage)
+    log.info(
+        "worker starts",
+        bootstrap=settings.bootstrap,
+        partitions=partitions,
+        mode=settings.mode,
+        model=bundle.manifest.name,
+        model_version=bundle.manifest.version,
+    )
+    code = run(app)
+    log.info("worker ends", exit_code=code, counters=stage.counters)
+    return code
+
+
+def build_stage(settings: Settings, bundle: Bundle) -> ScoringStage:
+    """The scoring stage of a worker that runs ``bundle`` under ``settings``."""
+    manifest = bundle.manifest
+    model = OnnxRiskModel(bundle, settings.cache_users)
+    policy = policy_of(settings, manifest)
+    messages = Messages(
+        topic_prefix=settings.topic_prefix,
+        source_topic=with_prefix(settings.topic_prefix, EVENTS),
+        model=ModelReference(manifest.name, manifest.version, bundle.sha256),
+        horizon_days=manifest.horizon_days,
+        definition=churn_in_words(manifest.churn_definition, manifest.horizon_days),
+        policy_sha256=policy_hash(policy),
+        silence_grid_ms=model.silence_grid_ms,
+    )
+    return ScoringStage(policy, model, messages, settings.cache_users)
+
+
+def policy_of(settings: Settings, manifest: Manifest) -> Policy:
+    """The bundle's band edges under the settings' rules of time."""
+    edges = manifest.band_edges
+    return Policy((edges.watch, edges.high, edges.critical), disorder_ms=round(settings.disorder_s * 1000))
+
+
+def worker_options(settings: Settings) -> WorkerOptions:
+    """What the Kafka shell needs to know."""
+    return WorkerOptions(
+        bootstrap=settings.bootstrap,
+        application_id=settings.application_id,
+        event_topic=with_prefix(settings.topic_prefix, EVENTS),
+        data_dir=settings.data_dir,
+        instance_id=settings.instance_id,
+        max_batch=settings.max_batch,
+        tick_s=settings.tick_s,
+        live=settings.mode == "live",
+        web_host=settings.web_host,
+        web_port=settings.web_port or None,
+    )
+
+
+def _bundle_path(settings: Settings) -> Path:
+    if settings.bundle is None:
+        raise ConfigurationError(
+            "STREAMER_BUNDLE is not set: name the folder of a model bundle, one that `streamer train` made"
+        )
+    return settings.bundle

@@ -1,0 +1,108 @@
+"""A worker that could not do its work says so at once: what is wrong, what to do, the right exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from streamer.core.user_state import STATE_VERSION
+from streamer.kafka.topics import changelog_topic
+from tests.integration.conftest import Broker
+from tests.integration.shop import DEMO_BUNDLE, Shop
+
+
+@pytest.fixture
+def shop(broker: Broker, topic_prefix: str, tmp_path: Path) -> Shop:
+    return Shop(broker.bootstrap, topic_prefix, tmp_path)
+
+
+def test_missing_topics_are_named_with_the_command_that_creates_them(shop: Shop) -> None:
+    ended = shop.run("worker")
+    assert ended.returncode == 1
+    assert shop.topic("commerce.events.v1") in ended.stderr
+    assert "streamer topics --apply" in ended.stderr
+
+
+def test_an_unreachable_broker_is_named(shop: Shop) -> None:
+    shop.environment["STREAMER_BOOTSTRAP"] = "127.0.0.1:1"
+    ended = shop.run("worker")
+    assert ended.returncode == 1
+    assert "127.0.0.1:1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("STREAMER_MAX_BATCH", "many", "STREAMER_MAX_BATCH"),
+        ("STREAMER_MODE", "fast", "event-time"),
+        ("STREAMER_BOOTSTRAPS", "x:1", "STREAMER_BOOTSTRAP"),
+        ("STREAMER_BUNDLE", "", "STREAMER_BUNDLE"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(shop: Shop, name: str, value: str, expected: str) -> None:
+    shop.environment[name] = value
+    ended = shop.run("worker")
+    assert ended.returncode in (1, 2)
+    assert expected in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_partitions_that_do_not_fit_are_refused(shop: Shop) -> None:
+    assert shop.run("topics", "--apply").returncode == 0
+    shop.environment["STREAMER_APPLICATION_ID"] = "other-" + shop.prefix
+    shop.environment["STREAMER_PARTITIONS"] = "2"
+    events = shop.topic("commerce.events.v1")
+    other = Shop(shop.environment["STREAMER_BOOTSTRAP"], shop.prefix + "x.", shop.directory, partitions="2")
+    assert other.run("topics", "--apply").returncode == 0
+    other.environment["STREAMER_TOPIC_PREFIX"] = shop.prefix
+    ended = other.run("worker")
+    assert ended.returncode == 1
+    assert "partitions" in ended.stderr
+    assert events in ended.stderr or changelog_topic(other.settings.application_id) in ended.stderr
+
+
+def test_a_damaged_bundle_is_refused(shop: Shop) -> None:
+    copy = shop.directory / "bundle"
+    shutil.copytree(DEMO_BUNDLE, copy)
+    graph = next(copy.glob("*.onnx"))
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
+    shop.environment["STREAMER_BUNDLE"] = str(copy)
+    ended = shop.run("worker")
+    assert ended.returncode == 1
+    assert graph.name in ended.stderr
+
+
+def test_a_bundle_whose_golden_vectors_do_not_come_out_is_refused(shop: Shop) -> None:
+    copy = shop.directory / "bundle"
+    shutil.copytree(DEMO_BUNDLE, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["format_version"] += 1
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    shop.environment["STREAMER_BUNDLE"] = str(copy)
+    ended = shop.run("worker")
+    assert ended.returncode == 1
+    assert "format" in ended.stderr
+
+
+def test_state_of_a_newer_version_stops_the_worker(shop: Shop) -> None:
+    assert shop.run("topics", "--apply").returncode == 0
+    newer = msgspec.msgpack.encode([STATE_VERSION + 1, "of a later release"])
+
+    async def write() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=shop.environment["STREAMER_BOOTSTRAP"])
+        async with producer:
+            await producer.send_and_wait(
+                changelog_topic(shop.settings.application_id), newer, b"u1", partition=0
+            )
+
+    asyncio.run(write())
+    process = shop.start_worker()
+    assert process.wait(60) == 1
+    assert f"version {STATE_VERSION + 1}" in shop.log()
