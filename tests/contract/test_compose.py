@@ -1,0 +1,118 @@
+"""``docker-compose.yml`` fits the Compose Specification, this project's commands and settings, and Kafka.
+
+No container engine is needed: the schema is the specification's own (see ``compose-spec.NOTICE``), and
+Kafka reads its settings in the local broker's Java.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from streamer.broker.configuration import write_properties
+from streamer.broker.jars import class_path
+from streamer.broker.lock import KAFKA_VERSION
+from streamer.broker.process import java_binary
+from streamer.cli import COMMANDS
+from streamer.settings import ENVIRONMENT_PREFIX, load_settings
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+
+
+@pytest.fixture
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def specification() -> jsonschema.Draft202012Validator:
+    schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_it_fits_the_specification(
+    compose: dict[str, Any], specification: jsonschema.Draft202012Validator
+) -> None:
+    assert [error.message for error in specification.iter_errors(compose)] == []
+
+
+def test_the_schema_refuses_what_the_specification_does_not_know(
+    compose: dict[str, Any], specification: jsonschema.Draft202012Validator
+) -> None:
+    compose["services"]["kafka"]["imagine"] = "apache/kafka"
+    assert not specification.is_valid(compose)
+
+
+def test_it_runs_the_kafka_that_is_tested(compose: dict[str, Any]) -> None:
+    assert compose["services"]["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+
+
+@pytest.mark.parametrize("service", ["topics", "streamer"])
+def test_commands_and_settings_exist(
+    compose: dict[str, Any], service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    definition = compose["services"][service]
+    assert definition["command"][0] in COMMANDS
+    environment: dict[str, str] = definition["environment"]
+    assert all(name.startswith(ENVIRONMENT_PREFIX) for name in environment)
+    kafka = compose["services"]["kafka"]["environment"]
+    assert (
+        f"INTERNAL://{load_settings(environment=environment).bootstrap}"
+        in kafka["KAFKA_ADVERTISED_LISTENERS"]
+    )
+
+
+def test_nothing_is_published_beyond_this_machine(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_kafka_accepts_its_settings(compose: dict[str, Any], tmp_path: Path) -> None:
+    """As the image does: ``KAFKA_NODE_ID`` is ``node.id``. Formatting reads and validates them all."""
+    environment: dict[str, str] = dict(compose["services"]["kafka"]["environment"])
+    cluster_id = environment.pop("CLUSTER_ID")
+    settings: dict[str, object] = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value for name, value in environment.items()
+    }
+    settings["log.dirs"] = tmp_path / "data"
+    properties = tmp_path / "server.properties"
+    write_properties(properties, settings)
+    java = [java_binary(), "-cp", class_path(), "kafka.tools.StorageTool"]
+    result = subprocess.run(
+        [*java, "format", "-t", cluster_id, "-c", str(properties)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr + result.stdout
+    assert f"cluster.id={cluster_id}" in (tmp_path / "data" / "meta.properties").read_text()
+
+
+def test_the_image_is_built_from_files_that_reach_the_build() -> None:
+    instructions = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
+    sources = {source for line in instructions for source in line.split()}
+    let_in = {
+        line.removeprefix("!")
+        for line in (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    assert {"pyproject.toml", "schemas", "streamer"} <= sources
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert source.split("/")[0] in let_in, f"{source} is kept out by Dockerfile.dockerignore"
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    assert re.findall(r"^USER (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)[-1] == "10001:10001"
