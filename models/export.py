@@ -1,0 +1,95 @@
+"""Writing a bundle: the two graphs, golden vectors and the manifest."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from models.calibration import Platt
+from models.network import Network
+from models.query_head import Query
+from models.step import Step
+from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME, STEP_NAME, Manifest, encode_manifest
+from schemas.golden import Golden, encode_golden
+from streamer.core.features import FEATURES
+from streamer.core.transformer_inputs import NUMBERS
+
+OPSET: Final = 20
+
+
+def step_graph(network: Network) -> bytes:
+    """The ONNX graph of one event a user; see :class:`~models.step.Step` for its inputs and outputs."""
+    size = network.transformer.size
+    users, slots = Dim("users", min=1, max=1 << 20), Dim("slots", min=1, max=1 << 24)
+    example = (
+        torch.zeros(3, 3, dtype=torch.int64),
+        torch.zeros(3, len(NUMBERS)),
+        torch.zeros(3, dtype=torch.int64),
+        torch.zeros(3, dtype=torch.int64),
+        torch.zeros(5, size.layers, 2, size.window, size.width),
+    )
+    return _graph(
+        Step(network.transformer),
+        example,
+        {"codes": users, "numbers": users, "position": users, "slot": users, "arena": slots},
+        ("hidden", "rows"),
+    )
+
+
+def query_graph(network: Network, platt: Platt) -> bytes:
+    """The ONNX graph of risk; see :class:`~models.query_head.Query` for its inputs and output."""
+    queries = Dim("queries", min=1, max=1 << 24)
+    example = (torch.zeros(3, network.transformer.size.width), torch.zeros(3, len(FEATURES)))
+    query = Query(network.head, platt.slope, platt.intercept)
+    return _graph(query, example, {"hidden": queries, "features": queries}, ("probability",))
+
+
+def write_bundle(path: Path, manifest: Manifest, graphs: Mapping[str, bytes], golden: Golden) -> Manifest:
+    """Write the bundle into the folder ``path``; returns ``manifest`` with the files' hashes in it."""
+    files = {**graphs, GOLDEN_NAME: encode_golden(golden)}
+    assert set(files) == {STEP_NAME, QUERY_NAME, GOLDEN_NAME}
+    hashes = {name: sha256(data).hexdigest() for name, data in files.items()}
+    complete = msgspec.structs.replace(manifest, sha256=hashes)
+    path.mkdir(parents=True, exist_ok=True)
+    for name, data in {**files, MANIFEST_NAME: encode_manifest(complete)}.items():
+        (path / name).write_bytes(data)
+    return complete
+
+
+def _graph(
+    module: nn.Module, example: Sequence[Tensor], batch: Mapping[str, Any], outputs: Sequence[str]
+) -> bytes:
+    """Export ``module``; ``batch`` names its inputs and the free first dimension of each."""
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module.eval(),
+                tuple(example),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(batch),
+                output_names=list(outputs),
+                dynamic_shapes=tuple({0: dimension} for dimension in batch.values()),
+                verbose=False,
+            )
+            assert program is not None
+            program.optimize()
+            file = Path(folder) / "graph.onnx"
+            program.save(file, external_data=False)
+            return file.read_bytes()
+    finally:
+        quiet.setLevel(level)

@@ -1,0 +1,59 @@
+"""Golden vectors: real histories and what the trained network, in its training form, makes of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+
+from models.calibration import Platt
+from models.histories import Histories
+from models.network import Network
+from models.query_head import Query
+from models.training import hidden_of, sequences_of
+from schemas.golden import Golden, GoldenHistory
+from streamer.core.aggregates import empty, fold
+from streamer.core.features import features_at
+
+HISTORIES: Final = 4
+LONGEST: Final = 100
+"""Events a golden history: enough for a window to be overwritten and for a full ring to lose its oldest."""
+
+_DIGITS: Final = 7
+
+
+@torch.no_grad()
+def golden_vectors(
+    network: Network, platt: Platt, histories: Histories, silence_grid_s: tuple[int, ...]
+) -> Golden:
+    """Expected outputs for users of different lengths of history, from one event to :data:`LONGEST`."""
+    lengths = np.diff(histories.starts)
+    order = np.argsort(lengths, kind="stable")
+    chosen = order[np.linspace(0, len(order) - 1, HISTORIES).astype(int)]
+    return Golden(tuple(_history(network, platt, histories, int(user), silence_grid_s) for user in chosen))
+
+
+def _history(
+    network: Network, platt: Platt, histories: Histories, user: int, silence_grid_s: tuple[int, ...]
+) -> GoldenHistory:
+    start = int(histories.starts[user])
+    tokens = histories.tokens[start : min(int(histories.starts[user + 1]), start + LONGEST)]
+    alone = Histories(tokens, np.array([0, len(tokens)]))
+    hidden = hidden_of(network.transformer, sequences_of(alone, network.transformer.size), np.array([0]))
+    silences = 1000.0 * np.array([0, *silence_grid_s])
+    aggregates = np.repeat(fold(empty(1), [tokens]), len(silences), axis=0)
+    features = torch.from_numpy(features_at(aggregates, float(tokens["time"][-1]) + silences))
+    query = Query(network.head, platt.slope, platt.intercept).eval()
+    probabilities = query(hidden[-1:].expand(len(silences), -1), features)
+    window = network.transformer.size.window
+    counts = sorted({1, 2, window, window + 1, len(tokens)} & set(range(1, len(tokens) + 1)))
+    return GoldenHistory(
+        tokens.tobytes(),
+        {str(count): _rounded(hidden[count - 1]) for count in counts},
+        _rounded(probabilities),
+    )
+
+
+def _rounded(values: torch.Tensor) -> tuple[float, ...]:
+    return tuple(float(f"{value:.{_DIGITS}g}") for value in values.tolist())

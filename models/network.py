@@ -1,0 +1,67 @@
+"""The whole network: transformer, query head, and the next-event heads that only training uses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, smooth_l1_loss
+
+from models.configuration import Size
+from models.query_head import BINS, QueryHead, survival_logit
+from models.transformer import Transformer
+from schemas.event import EVENT_TYPES
+from streamer.core.transformer_inputs import NUMBERS
+
+_VALUE: Final = NUMBERS.index("value")
+_GAP: Final = NUMBERS.index("gap")
+
+
+class Network(nn.Module):
+    """A container: its parts are trained one after the other."""
+
+    def __init__(self, transformer: Transformer, head: QueryHead) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.head = head
+        self.next_event = NextEvent(transformer.size)
+
+
+class NextEvent(nn.Module):
+    """Predicts the user's next event: its type, category bucket, gap and value."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.types = nn.Linear(size.width, len(EVENT_TYPES))
+        self.categories = nn.Linear(size.width, size.category_buckets)
+        self.numbers = nn.Linear(size.width, 2)
+
+    def loss(self, hidden: Tensor, codes: Tensor, numbers: Tensor) -> Tensor:
+        """Mean loss of predicting ``codes`` ``[events, 3]`` and ``numbers`` from the ``hidden`` before them."""
+        categories = cross_entropy(self.categories(hidden), codes[:, 1])
+        amounts = smooth_l1_loss(self.numbers(hidden), numbers[:, [_GAP, _VALUE]])
+        return cross_entropy(self.types(hidden), codes[:, 0]) + 0.25 * categories + amounts
+
+
+def hazard_loss(logits: Tensor, bins: Tensor, seen: Tensor, churned: Tensor) -> Tensor:
+    """Half the right-censored likelihood of the time to the next event, half cross entropy at the horizon.
+
+    ``logits`` ``[examples, BINS]``. The first uses every example, the second only those whose outcome is
+    known, but judges the very probability that is served.
+    """
+    survived = torch.arange(BINS) < bins[:, None]
+    likelihood = (logsigmoid(-logits) * survived).sum(1)
+    likelihood = likelihood + torch.where(seen, logsigmoid(logits.gather(1, bins[:, None])[:, 0]), 0.0)
+    known = ~torch.isnan(churned)
+    if not known.any():
+        return -likelihood.mean()
+    entropy = binary_cross_entropy_with_logits(survival_logit(logits[known]), churned[known])
+    return -0.5 * likelihood.mean() + 0.5 * entropy * known.float().mean()
+
+
+def base_hazards(bins: Tensor, seen: Tensor) -> Tensor:
+    """Kaplan-Meier hazards of the examples, ``[BINS]``: where training starts."""
+    at_risk = torch.tensor([(bins >= index).sum() for index in range(BINS)]).float()
+    ended = torch.tensor([((bins == index) & seen).sum() for index in range(BINS)]).float()
+    return ((ended + 0.5) / (at_risk + 1.0)).clamp(1e-3, 1 - 1e-3)

@@ -1,0 +1,79 @@
+"""Loading a model bundle: a folder is trusted only after its hashes and its golden vectors."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME, STEP_NAME, Manifest, decode_manifest
+from schemas.errors import BundleError
+from schemas.event import EVENT_TYPES
+from schemas.golden import decode_golden
+from streamer.core.features import FEATURES
+from streamer.onnx.golden import check_golden
+from streamer.onnx.graphs import Bundle, open_graph
+from streamer.onnx.installation import check_installation
+
+__all__ = ["Bundle", "load_bundle"]
+
+_FILES = (STEP_NAME, QUERY_NAME, GOLDEN_NAME)
+
+
+def load_bundle(path: Path) -> Bundle:
+    """The bundle in the folder ``path``.
+
+    Raises :class:`~schemas.errors.BundleError` that names the file at fault, and
+    :class:`~schemas.errors.ConfigurationError` where ONNX Runtime is not installed once.
+    """
+    check_installation()
+    data = _read(path, MANIFEST_NAME)
+    manifest = decode_manifest(data, str(path / MANIFEST_NAME))
+    _check_fit(manifest, path / MANIFEST_NAME)
+    files = {name: _read_checked(path, name, manifest) for name in _FILES}
+    bundle = Bundle(
+        path=path,
+        manifest=manifest,
+        sha256=sha256(data).hexdigest(),
+        step=open_graph(files[STEP_NAME], path / STEP_NAME),
+        query=open_graph(files[QUERY_NAME], path / QUERY_NAME),
+    )
+    golden = decode_golden(files[GOLDEN_NAME], str(path / GOLDEN_NAME))
+    check_golden(bundle, golden, path / GOLDEN_NAME)
+    return bundle
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return (path / name).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{path / name} cannot be read: {error.strerror}. A bundle is a folder made by `streamer train`."
+        ) from error
+
+
+def _read_checked(path: Path, name: str, manifest: Manifest) -> bytes:
+    expected = manifest.sha256.get(name)
+    if expected is None:
+        raise BundleError(f"{path / MANIFEST_NAME} has no hash of {name}: train the bundle again.")
+    data = _read(path, name)
+    found = sha256(data).hexdigest()
+    if found != expected:
+        raise BundleError(
+            f"{path / name} has SHA-256 {found} and its manifest says {expected}: "
+            "the file was changed or damaged; copy the whole bundle again."
+        )
+    return data
+
+
+def _check_fit(manifest: Manifest, file: Path) -> None:
+    """Refuse a bundle that was trained with other inputs than this program computes."""
+    if manifest.features != FEATURES:
+        raise BundleError(
+            f"{file} names other features than this program computes: train the bundle again, "
+            "or use the program's version that made it."
+        )
+    if manifest.token_encoding.types > len(EVENT_TYPES):
+        raise BundleError(
+            f"{file} knows {manifest.token_encoding.types} event types and this program {len(EVENT_TYPES)}: "
+            "use the program's version that made it."
+        )

@@ -1,0 +1,177 @@
+"""The risk model of a bundle: incremental transformer steps and queries, each row independent of its batch.
+
+A user whose cache is missing or does not fit is rebuilt by the same graph from the stored tokens, in
+lockstep with all others who are. Stepping and rebuilding then agree bit by bit: each runs the same
+operations on the same numbers, and batches are padded so that no row meets a kernel's remainder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.core.model import Encoding
+from streamer.core.token import TOKEN_BYTES, TokenArray, as_array
+from streamer.core.transformer_inputs import TransformerInputs, transformer_inputs
+from streamer.onnx.graphs import Bundle
+from streamer.onnx.key_value_arena import Entry, KeyValueArena
+
+STEP_BATCH: Final = 128
+"""Users a step: their gathered keys and values still fit a core's cache."""
+
+QUERY_BATCH: Final = 1024
+
+LANES: Final = 16
+"""float32 numbers in the widest vector register: batches are padded to multiples of it."""
+
+_KEY_BYTES: Final = 12  # a packed token's time and event hash, which tell it from every other of its ring
+
+
+class _Task(NamedTuple):
+    """The last ``tokens`` tokens of the user's ring are to be run through the graph."""
+
+    encoding: Encoding
+    entry: Entry
+    tokens: int
+
+
+class OnnxRiskModel:
+    """A :class:`~streamer.core.model.RiskModel` over a loaded bundle; ``cache_users`` bounds its memory.
+
+    A cached user takes layers * 2 * window * width * 4 bytes, 32 KiB by default.
+    """
+
+    def __init__(self, bundle: Bundle, cache_users: int) -> None:
+        self.bundle = bundle
+        self._arena = KeyValueArena(bundle.manifest, cache_users)
+        self._batch = min(STEP_BATCH, cache_users)
+
+    @property
+    def identity(self) -> bytes:
+        """First 8 bytes of the bundle's SHA-256."""
+        return bytes.fromhex(self.bundle.sha256)[:8]
+
+    @property
+    def silence_grid_ms(self) -> tuple[int, ...]:
+        """The bundle's silence grid."""
+        return tuple(1000 * step for step in self.bundle.manifest.silence_grid_s)
+
+    @property
+    def ring_tokens(self) -> int:
+        """Tokens that rebuild a hidden vector exactly."""
+        return self.bundle.manifest.exact_tokens
+
+    def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
+        """Hidden vectors ``[users, width]`` after each user's newest token; a user at most once a call."""
+        hidden = np.empty((len(encodings), self.bundle.manifest.width), np.float32)
+        for start in range(0, len(encodings), self._batch):
+            tasks = [self._task(encoding) for encoding in encodings[start : start + self._batch]]
+            hidden[start : start + len(tasks)] = self._run(tasks)
+        return hidden
+
+    def query(
+        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        """Probability ``[queries]`` of no event of the churn kind within the horizon."""
+        answers = np.empty(len(hidden), np.float64)
+        for start in range(0, len(hidden), QUERY_BATCH):
+            part = slice(start, min(start + QUERY_BATCH, len(hidden)))
+            inputs = {"hidden": _padded(hidden[part]), "features": _padded(features[part])}
+            answers[part] = self.bundle.query.run(None, inputs)[0][: part.stop - part.start]
+        return answers
+
+    def evict(self, user_ids: Iterable[str]) -> None:
+        """Drop the cache of these users: it will be rebuilt when they are next encoded."""
+        self._arena.evict(user_ids)
+
+    def forget_all(self) -> None:
+        """Drop the whole cache."""
+        self._arena.forget_all()
+
+    def _task(self, encoding: Encoding) -> _Task:
+        """What has to be run, with the user's entry brought to where it will be afterwards."""
+        ring, position = encoding.ring, encoding.position
+        entry = self._arena.find(encoding.user_id)
+        held = len(ring) // TOKEN_BYTES
+        tokens = held
+        if entry is None:
+            entry = self._arena.claim(encoding.user_id)
+        elif encoding.appended and (behind := _tokens_behind(entry, ring, position)):
+            tokens = behind
+        else:
+            self._arena.clear(entry)
+        entry.position = position
+        entry.newest = _key(ring, len(ring) - TOKEN_BYTES)
+        return _Task(encoding, entry, tokens)
+
+    def _run(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
+        counts = np.array([task.tokens for task in tasks])
+        inputs = self._inputs(tasks)
+        slots = np.array([task.entry.slot for task in tasks])
+        first_positions = np.array([task.encoding.position + 1 for task in tasks]) - counts
+        first_inputs = np.cumsum(counts) - counts
+        hidden = np.empty((len(tasks), self.bundle.manifest.width), np.float32)
+        for step in range(counts.max()):
+            users = np.flatnonzero(counts > step)
+            at = first_inputs[users] + step
+            round_inputs = TransformerInputs(inputs.codes[at], inputs.numbers[at])
+            hidden[users] = self._step(round_inputs, first_positions[users] + step, slots[users])
+        return hidden
+
+    def _step(
+        self, inputs: TransformerInputs, positions: npt.NDArray[np.int64], slots: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        users = len(slots)
+        padded_slots = _padded(slots)
+        padded_slots[users:] = self._arena.scratch
+        feed = {
+            "codes": _padded(inputs.codes),
+            "numbers": _padded(inputs.numbers),
+            "position": _padded(positions),
+            "slot": padded_slots,
+            "arena": self._arena.array,
+        }
+        hidden, rows = cast(list[npt.NDArray[np.float32]], self.bundle.step.run(None, feed))
+        self._arena.write(slots, positions, rows[:users])
+        return hidden[:users]
+
+    def _inputs(self, tasks: list[_Task]) -> TransformerInputs:
+        """Inputs of all tokens that are to be run, user after user."""
+        tokens = as_array(b"".join(task.encoding.ring[-task.tokens * TOKEN_BYTES :] for task in tasks))
+        encoding = self.bundle.manifest.token_encoding
+        before = _previous_times(tasks, tokens)
+        return transformer_inputs(tokens, before, encoding.category_buckets, encoding.item_buckets)
+
+
+def _tokens_behind(entry: Entry, ring: bytes, position: int) -> int:
+    """How many tokens of the ring an entry has yet to see, 0 when it cannot go on from where it is."""
+    behind = position - entry.position
+    at = len(ring) - (behind + 1) * TOKEN_BYTES
+    return behind if behind > 0 and at >= 0 and _key(ring, at) == entry.newest else 0
+
+
+def _key(ring: bytes, at: int) -> bytes:
+    return ring[at : at + _KEY_BYTES]
+
+
+def _previous_times(tasks: list[_Task], tokens: TokenArray) -> npt.NDArray[np.float64]:
+    """Time of the event before each token, NaN before a user's first."""
+    before = np.empty(len(tokens))
+    before[1:] = tokens["time"][:-1]
+    start = 0
+    for task in tasks:
+        ring, at = task.encoding.ring, len(task.encoding.ring) - (task.tokens + 1) * TOKEN_BYTES
+        held = as_array(ring[at : at + TOKEN_BYTES])["time"][0] if at >= 0 else task.encoding.time_before_ring
+        before[start] = held
+        start += task.tokens
+    return before
+
+
+def _padded(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """``rows`` with rows of zeros behind them, up to a multiple of :data:`LANES`."""
+    padded = np.zeros((-(-len(rows) // LANES) * LANES, *rows.shape[1:]), rows.dtype)
+    padded[: len(rows)] = rows
+    return padded
