@@ -21,7 +21,7 @@ def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_command_exists_and_explains_itself() -> None:
     context = click.Context(cli.cli)
-    for name, entry in cli.COMMANDS.items():
+    for name in cli.COMMANDS:
         command = cli.cli.get_command(context, name)
         assert command is not None
         assert command.name == name
