@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from streamer.broker.jars import Progress
@@ -27,10 +27,11 @@ def local_broker(
     a later broker on the same directory continues. ``port`` 0 takes a free port; ``progress`` hears of
     jars downloaded (present, needed). Raises what :meth:`LocalBroker.start` raises.
     """
-    with tempfile.TemporaryDirectory(prefix="churn-streamer-broker-") as temporary:
-        broker = LocalBroker(data_dir or Path(temporary), port, progress)
+    with ExitStack() as stack:
+        if data_dir is None:
+            temporary = tempfile.TemporaryDirectory(prefix="churn-streamer-broker-")
+            data_dir = Path(stack.enter_context(temporary))
+        broker = LocalBroker(data_dir, port, progress)
+        stack.callback(broker.stop)
         broker.start()
-        try:
-            yield broker
-        finally:
-            broker.stop()
+        yield broker
