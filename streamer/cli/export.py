@@ -1,0 +1,73 @@
+"""``streamer export``: a topic into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schemas.timestamps import parse_instant
+from streamer.cli.progress_line import ProgressLine
+from streamer.cli.report import report_option, write_report
+from streamer.cli.settings_option import settings_option
+from streamer.files.export import ExportCounts, export_records
+from streamer.kafka.export import open_topic
+from streamer.settings import Settings
+
+
+class Instant(click.ParamType):
+    """A time on the command line; the command receives epoch milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse RFC 3339, a date or epoch milliseconds."""
+        try:
+            return value if isinstance(value, int) else parse_instant(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(name="export")
+@click.argument("topic")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write. Events: .parquet, .ndjson or .csv; other topics: .ndjson. Text also .gz or .zst.",
+)
+@click.option("--from", "from_ms", type=Instant(), help="Only records from this time on (Kafka timestamp).")
+@click.option("--to", "to_ms", type=Instant(), help="Only records before this time.")
+@report_option
+@settings_option
+def command(
+    topic: str, out: Path, from_ms: int | None, to_ms: int | None, report: Path | None, settings: Settings
+) -> None:
+    """Write what a topic holds into a file: committed records, up to the ends as of now.
+
+    TOPIC is a name with or without the configured prefix. The events topic gives a file of events, topics of
+    JSON messages one message a line, any other topic (dead letters) one record a line with key, headers and
+    value.
+    """
+    with (
+        open_topic(settings.bootstrap, settings.topic_prefix, topic) as reader,
+        ProgressLine("records") as line,
+    ):
+        counts = ExportCounts()
+        records = line.counting(reader.records(from_ms, to_ms))
+        export_records(out, reader.topic.removeprefix(settings.topic_prefix), records, counts)
+        seconds = line.seconds
+    click.echo(f"{counts.written:,} records of {reader.topic} are in {out}")
+    for reason, count in counts.left_out.items():
+        click.echo(f"{count:,} records were left out: {reason}", err=True)
+    write_report(
+        report,
+        {
+            "topic": reader.topic,
+            "file": str(out),
+            "records": counts.written,
+            "left_out": counts.left_out,
+            "seconds": round(seconds, 3),
+        },
+    )

@@ -1,0 +1,29 @@
+"""Whether a topic would soon delete what is about to be replayed into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+
+
+def retention_warning(topic: str, configuration: Mapping[str, str], first_ms: int, now_ms: int) -> str | None:
+    """What would go wrong with records from ``first_ms`` on in a topic so configured, or None.
+
+    Kafka counts retention by record timestamps, so a history is deleted at the next check (five minutes
+    at the latest) unless the topic keeps records of that age.
+    """
+    if configuration.get("message.timestamp.type") == "LogAppendTime":
+        return (
+            f"topic {topic} stamps records with the time of their arrival, not of the event: set "
+            "message.timestamp.type=CreateTime."
+        )
+    retention_ms = int(configuration.get("retention.ms", "-1"))
+    age_ms = now_ms - first_ms
+    if "delete" not in configuration.get("cleanup.policy", "delete") or not 0 <= retention_ms < age_ms:
+        return None
+    return (
+        f"topic {topic} keeps records for {retention_ms / MILLISECONDS_PER_DAY:g} days by their own time, "
+        f"and the first event is of {format_timestamp(first_ms)}: Kafka will delete such records at its next "
+        "check. Set retention.ms=-1 on the topic to keep them."
+    )
