@@ -1,0 +1,216 @@
+"""The demonstration from nothing to its report: broker, topics, worker, replay, judgement."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+
+from schemas.bundle import MANIFEST_NAME, Manifest, decode_manifest
+from schemas.errors import BrokerError, BundleError, ChurnStreamerError, ConfigurationError
+from schemas.timestamps import parse_timestamp
+from schemas.topics import EVENTS, with_prefix
+from streamer.broker import LocalBroker
+from streamer.demo.alert_log import ESCALATED, RAISED, RESOLVED
+from streamer.demo.audience import Audience
+from streamer.demo.beside import job_beside
+from streamer.demo.evaluation import Confrontation, Evaluation, confront, evaluate
+from streamer.demo.outputs_reader import OutputsReader
+from streamer.demo.report import AlertCounts, Report, judgement, versions_of
+from streamer.demo.source import Year, split_at
+from streamer.demo.worker_process import WorkerProcess, last_lines
+from streamer.kafka.replay import KeyedRecord, ReplayProgress, replay
+from streamer.kafka.topics import create_missing_topics
+from streamer.logs import configure_logging
+from streamer.settings import Settings
+
+BUNDLE = Path(__file__).with_name("bundle")
+JUDGED_AT = "2017-12-03T00:00:00Z"
+CONFRONTED_FROM = "2017-10-01T00:00:00Z"
+
+
+class DemonstrationError(ChurnStreamerError):
+    """A part of the demonstration failed."""
+
+
+class Demonstration:
+    """One run. ``audience`` may be looked at meanwhile; ``hurry`` ends its processes without ceremony."""
+
+    def __init__(self, limit: int | None = None, bundle: Path = BUNDLE) -> None:
+        """``limit``: only the first so many events, for a short run."""
+        self.manifest, self._bundle_sha256 = _manifest(bundle)
+        self.audience = Audience(self.manifest)
+        self._limit = limit
+        self._bundle = bundle
+        self._judged_ms = parse_timestamp(JUDGED_AT)
+        self._broker: LocalBroker | None = None
+        self._worker: WorkerProcess | None = None
+
+    async def run(self) -> Report:
+        """Do everything; returns when the report is made and every process has ended.
+
+        Raises :class:`ChurnStreamerError` when a part fails; the logs are then kept and named.
+        """
+        directory = Path(tempfile.mkdtemp(prefix="churn-streamer-demo-"))
+        try:
+            async with AsyncExitStack() as stack:
+                return await self._run(directory, stack)
+        except ConfigurationError:
+            raise
+        except ChurnStreamerError as error:
+            raise DemonstrationError(f"{error}\nThe logs are kept in {_keep_logs(directory)}") from error
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def hurry(self) -> None:
+        """Kill the worker and the broker at once; ``run`` then ends soon."""
+        if self._worker is not None:
+            self._worker.kill()
+        if self._broker is not None:
+            self._broker.kill()
+
+    async def _run(self, directory: Path, stack: AsyncExitStack) -> Report:
+        audience = self.audience
+        # What libraries log would tear the terminal's picture; it is worth a file when something fails.
+        configure_logging("console", "warning", stack.enter_context((directory / "demo.log").open("w")))
+        audience.doing = "starting Apache Kafka, reading a year of purchases"
+        year = Year(audience.households, self._limit)
+        stack.callback(year.give_up)
+        loading = asyncio.create_task(asyncio.to_thread(year.load))
+        started = monotonic()
+        broker = self._broker = LocalBroker(directory / "broker", progress=self._fetching)
+        stack.push_async_callback(asyncio.to_thread, broker.stop)
+        await _start_broker(broker)
+        settings = Settings(
+            bootstrap=broker.bootstrap,
+            bundle=self._bundle.absolute(),
+            data_dir=directory / "state",
+            mode="event-time",
+            web_port=0,
+        )
+        await create_missing_topics(settings)
+        worker = self._worker = WorkerProcess(settings, directory)
+        stack.push_async_callback(worker.stop)
+        await worker.start()
+        reader = OutputsReader(settings, audience)
+        stack.push_async_callback(reader.stop)
+        await reader.start()
+        judged = await job_beside(
+            self._job(settings, reader, loading),
+            watched=(_watch_broker(broker), worker.watch()),
+            needed=(reader.read(), reader.follow_commits()),
+        )
+        return self._report(judged, reader, worker.peak_rss_mb(), started)
+
+    async def _job(
+        self, settings: Settings, reader: OutputsReader, loading: asyncio.Task[list[KeyedRecord]]
+    ) -> tuple[Evaluation, Confrontation]:
+        """Replay up to the moment of judgement, look at everybody, replay the rest, judge."""
+        audience, manifest = self.audience, self.manifest
+        records = await loading
+        audience.loading = False
+        audience.total = len(records)
+        before, after = split_at(records, self._judged_ms)
+        audience.phase = "replaying"
+        audience.doing = "replaying a year through Kafka, at full speed"
+        await self._publish(settings, before)
+        await reader.all_read()
+        snapshot = audience.population.snapshot(self._judged_ms)
+        audience.judged_ms = self._judged_ms
+        await self._publish(settings, after)
+        await reader.all_read()
+        audience.phase = "judging"
+        audience.doing = "comparing the alerts with what the households did"
+        households, horizon_days = audience.households, manifest.horizon_days
+        evaluation = evaluate(snapshot, households, horizon_days, manifest.churn_definition.active_days)
+        confrontation = confront(
+            audience.alerts.raised(),
+            households,
+            parse_timestamp(CONFRONTED_FROM),
+            households.last_ms or self._judged_ms,
+            horizon_days,
+        )
+        audience.phase = "done"
+        audience.doing = "done: a year in the shop"
+        return evaluation, confrontation
+
+    async def _publish(self, settings: Settings, records: Sequence[KeyedRecord]) -> None:
+        done = self.audience.published
+
+        def note(progress: ReplayProgress) -> None:
+            self.audience.published = done + progress.records
+
+        events = with_prefix(settings.topic_prefix, EVENTS)
+        await replay(settings.bootstrap, events, records, report=note)
+
+    def _report(
+        self,
+        judged: tuple[Evaluation, Confrontation],
+        reader: OutputsReader,
+        worker_peak_rss_mb: float | None,
+        started: float,
+    ) -> Report:
+        audience = self.audience
+        first_alert_at = audience.first_alert_at
+        return Report(
+            events=audience.committed,
+            events_per_s=round(reader.events_per_s, 1),
+            users=len(audience.population),
+            scores=audience.scores,
+            seconds_to_first_alert=None if first_alert_at is None else round(first_alert_at - started, 2),
+            total_seconds=round(monotonic() - started, 2),
+            alerts=AlertCounts(*(audience.alerts.count(kind) for kind in (RAISED, ESCALATED, RESOLVED))),
+            evaluation=judgement(*judged),
+            confrontation=judged[1],
+            dead_letters=audience.dead_letters,
+            worker_peak_rss_mb=worker_peak_rss_mb,
+            versions=versions_of(self.manifest, self._bundle_sha256),
+        )
+
+    def _fetching(self, present: int, needed: int) -> None:
+        self.audience.doing = f"fetching Apache Kafka, this first time only: {present} of {needed} files"
+
+
+async def _start_broker(broker: LocalBroker) -> None:
+    """Start the broker in a thread; when cancelled, end what has been started and wait for the thread."""
+    starting = asyncio.create_task(asyncio.to_thread(broker.start))
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        while not starting.done():
+            broker.kill()
+            await asyncio.wait([starting], timeout=0.1)
+        raise
+
+
+async def _watch_broker(broker: LocalBroker) -> None:
+    """Raise :class:`BrokerError` as soon as the broker ends by itself."""
+    status = await asyncio.to_thread(broker.wait)
+    raise BrokerError(
+        f"Apache Kafka ended with status {status} before its work was done. Its last log lines:\n"
+        f"{last_lines(broker.log_file)}"
+    )
+
+
+def _keep_logs(directory: Path) -> Path:
+    kept = Path(tempfile.mkdtemp(prefix="churn-streamer-demo-logs-"))
+    for log_file in (directory / "worker.log", directory / "demo.log", directory / "broker" / "kafka.log"):
+        if log_file.exists():
+            shutil.copy(log_file, kept)
+    return kept
+
+
+def _manifest(bundle: Path) -> tuple[Manifest, str]:
+    file = bundle / MANIFEST_NAME
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"the demo's model bundle lacks {file} ({error.strerror}): install churn-streamer again"
+        ) from error
+    return decode_manifest(data, str(file)), sha256(data).hexdigest()

@@ -1,0 +1,126 @@
+// The list of alerts: the newest as they come, or a search through all of them.
+
+import { count, element, shortDate } from "/static/format.js";
+
+const KEPT = 60;
+const VERDICTS = { returned: "came back", gone: "stayed away", open: "too early" };
+
+export class AlertList {
+  /** `onOpen(alertId)` is called for an alert that is chosen. */
+  constructor(list, newer, filter, note, onOpen) {
+    this.list = list;
+    this.newer = newer;
+    this.filter = filter;
+    this.note = note;
+    this.onOpen = onOpen;
+    this.waiting = [];
+    this.held = false;
+    this.selected = null;
+    // Rows that move away under the pointer or the focus cannot be chosen: hold them.
+    list.addEventListener("pointerenter", () => { this.held = true; });
+    list.addEventListener("pointerleave", () => this.release());
+    list.addEventListener("focusin", () => { this.held = true; });
+    list.addEventListener("focusout", () => this.release());
+    list.addEventListener("keydown", (event) => this.onKey(event));
+    newer.addEventListener("click", () => this.release(true));
+    filter.addEventListener("input", () => this.search());
+    filter.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  get live() {
+    const form = new FormData(this.filter);
+    return form.get("show") === "newest" && !form.get("household").trim();
+  }
+
+  reset(lines) {
+    this.waiting = [];
+    if (!this.live) return;
+    this.list.replaceChildren();
+    this.show(lines);
+  }
+
+  add(lines) {
+    if (!lines.length) return;
+    this.waiting.push(...lines);
+    if (this.waiting.length > KEPT) this.waiting.splice(0, this.waiting.length - KEPT);
+    if (this.live && !this.held) this.release(true);
+    else if (this.live) this.offerNewer();
+  }
+
+  offerNewer() {
+    this.newer.hidden = !this.waiting.length;
+    this.newer.textContent = `Show ${this.waiting.length} newer`;
+  }
+
+  release(always = false) {
+    const busy = this.list.matches(":hover") || this.list.contains(document.activeElement);
+    this.held = busy && !always;
+    if (this.held || !this.live) return;
+    this.show(this.waiting.splice(0));
+    this.newer.hidden = true;
+  }
+
+  show(lines) {
+    for (const line of lines) this.list.prepend(this.row(line));
+    while (this.list.childElementCount > KEPT) this.list.lastElementChild.remove();
+    if (this.list.childElementCount) this.note.textContent = "";
+  }
+
+  async search() {
+    if (this.live) {
+      this.list.replaceChildren();
+      const found = await this.fetch(new URLSearchParams({ show: "newest" }));
+      if (this.live && found) this.show(found.alerts.reverse());
+      return;
+    }
+    this.newer.hidden = true;
+    const query = new URLSearchParams(new FormData(this.filter));
+    const found = await this.fetch(query);
+    if (!found || query.toString() !== new URLSearchParams(new FormData(this.filter)).toString()) return;
+    this.list.replaceChildren(...found.alerts.map((line) => this.row(line)));
+    this.note.textContent = found.count > found.alerts.length
+      ? `The newest ${found.alerts.length} of ${count(found.count)}.`
+      : found.count ? `${count(found.count)} in all.` : "None.";
+  }
+
+  async fetch(query) {
+    const response = await fetch(`/api/alerts?${query}`).catch(() => null);
+    if (!response?.ok) this.note.textContent = "The demonstration has ended: alerts cannot be searched any more.";
+    return response?.ok ? response.json() : null;
+  }
+
+  row(line) {
+    const kind = line.kind === "resolved" ? "resolved" : line.band;
+    const words = line.words.replace(/^household \S+: /, "");
+    const details = [shortDate(line.at_ms)];
+    if (line.verdict) details.push(VERDICTS[line.verdict]);
+    const button = element("button", { type: "button", "data-alert": line.alert_id },
+      element("span", { class: `chip ${kind}` }, line.kind === "resolved" ? "resolved" : line.band),
+      element("span", { class: "words" }, element("b", {}, `Household ${line.user_id}`), ` ${words}`),
+      element("time", { datetime: new Date(line.at_ms).toISOString() }, details.join(" · ")));
+    button.setAttribute("aria-current", line.alert_id === this.selected ? "true" : "false");
+    button.addEventListener("click", () => this.onOpen(line.alert_id));
+    return element("li", {}, button);
+  }
+
+  select(alertId) {
+    this.selected = alertId;
+    for (const button of this.list.querySelectorAll("button")) {
+      button.setAttribute("aria-current", button.dataset.alert === alertId ? "true" : "false");
+    }
+  }
+
+  focusSelected() {
+    const button = this.list.querySelector('[aria-current="true"]') ?? this.list.querySelector("button");
+    this.select(null);
+    button?.focus();
+  }
+
+  onKey(event) {
+    const row = event.target.closest("li");
+    const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("button").focus();
+  }
+}

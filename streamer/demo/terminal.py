@@ -1,0 +1,111 @@
+"""The demonstration on a terminal: a live picture, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+from typing import Protocol
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from schemas.timestamps import format_timestamp
+from streamer.demo.frame import AlertLine, Frame
+
+NEWEST = 8
+LINE_EVERY_S = 5.0
+STYLES = {"watch": "yellow", "high": "dark_orange", "critical": "red", "resolved": "green"}
+
+
+class Display(Protocol):
+    """Something that frames are shown on."""
+
+    def show(self, frame: Frame) -> None:
+        """Show a frame."""
+        ...
+
+
+class TerminalDisplay:
+    """A picture that is drawn over itself; ``stop`` leaves the last one standing."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._newest: deque[AlertLine] = deque(maxlen=NEWEST)
+        self._live = Live(console=Console(), auto_refresh=False, transient=False)
+
+    def start(self) -> None:
+        """Begin to draw."""
+        self._live.start()
+
+    def stop(self) -> None:
+        """Leave the terminal as it is."""
+        self._live.stop()
+
+    def show(self, frame: Frame) -> None:
+        """Draw a frame."""
+        self._newest.extend(frame.alerts)
+        self._live.update(self.picture(frame), refresh=True)
+
+    def picture(self, frame: Frame) -> RenderableType:
+        """The frame as something to print."""
+        head = Table.grid(expand=True)
+        head.add_column()
+        head.add_column(justify="right")
+        date = "" if frame.clock_ms is None else f"{format_timestamp(frame.clock_ms)[:10]} in the shop's time"
+        head.add_row(Text(frame.doing, style="bold"), Text(date))
+        bar = ProgressBar(total=frame.total or None, completed=frame.committed, width=None)
+        counts = Text.assemble(
+            f"{frame.committed:,} of {frame.total:,} baskets · {frame.events_per_s:,.0f} a second · ",
+            f"{frame.users:,} households · {frame.scores:,} scores",
+        )
+        alerts = Text.assemble(
+            f"{sum(frame.open.values()):,} alerts open (",
+            (f"{frame.open['critical']:,} critical", STYLES["critical"]),
+            ", ",
+            (f"{frame.open['high']:,} high", STYLES["high"]),
+            ", ",
+            (f"{frame.open['watch']:,} watch", STYLES["watch"]),
+            f") · {frame.raised:,} raised · {frame.escalated:,} escalated · {frame.resolved:,} resolved",
+        )
+        return Group(head, bar, counts, alerts, Text(), *self._lines(), Text(), Text(self._url, style="dim"))
+
+    def _lines(self) -> list[Text]:
+        lines = [
+            Text.assemble(
+                (f"{format_timestamp(line.at_ms)[:10]}  ", "dim"),
+                (line.words, STYLES.get(line.kind, STYLES[line.band])),
+                overflow="ellipsis",
+                no_wrap=True,
+            )
+            for line in self._newest
+        ]
+        # The picture keeps its height.
+        return lines + [Text()] * (NEWEST - len(lines))
+
+
+class PlainDisplay:
+    """A line every few seconds, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._doing = ""
+        self._next = 0.0
+
+    def show(self, frame: Frame) -> None:
+        """Print a line if it is time for one, or if something new is being done."""
+        if frame.doing == self._doing and (monotonic() < self._next or frame.phase != "replaying"):
+            return
+        if frame.doing != self._doing:
+            click.echo(frame.doing)
+        if frame.committed:
+            click.echo(
+                f"{frame.committed:,} of {frame.total:,} baskets, {frame.events_per_s:,.0f} a second, "
+                f"{sum(frame.open.values()):,} alerts open, {frame.raised:,} raised, "
+                f"{frame.resolved:,} resolved"
+            )
+        for line in frame.alerts[-1:]:
+            click.echo(f"  {format_timestamp(line.at_ms)[:10]} {line.words}")
+        self._doing, self._next = frame.doing, monotonic() + LINE_EVERY_S

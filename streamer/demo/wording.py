@@ -1,0 +1,125 @@
+"""Alerts and outcomes in plain words. Pure: what to say follows from the arguments alone."""
+
+from __future__ import annotations
+
+from schemas.alert import Alert
+from schemas.timestamps import MILLISECONDS_PER_DAY
+from streamer.demo.evaluation import Confrontation, Evaluation
+
+
+def in_days(days: float) -> str:
+    """``1 day``, ``19 days``; ``less than a day`` below one."""
+    whole = int(days)
+    if whole < 1:
+        return "less than a day"
+    return "1 day" if whole == 1 else f"{whole} days"
+
+
+def percent(share: float) -> str:
+    """``62 %``; never 0 % or 100 % for what is not certain."""
+    rounded = round(100 * share)
+    if rounded == 0 and share > 0:
+        return "under 1 %"
+    if rounded == 100 and share < 1:
+        return "over 99 %"
+    return f"{rounded} %"
+
+
+def habit(usual_gap_days: float | None) -> str:
+    """How often a household shops: ``usually shops every 5 days``."""
+    if usual_gap_days is None:
+        return "has shopped only once or twice"
+    days = round(usual_gap_days)
+    return "usually shops every day" if days <= 1 else f"usually shops every {days} days"
+
+
+def alert_in_words(alert: Alert, usual_gap_days: float | None) -> str:
+    """One revision of an alert as a sentence about the household."""
+    data = alert.data
+    silent = data.silent_for_s / 86_400
+    away = (
+        f"{percent(data.risk.probability)} likely to stay away another {data.risk.horizon_days:g} days "
+        f"({data.band})"
+    )
+    match alert.type:
+        case "churn.alert.raised.v1":
+            whole = int(silent)
+            silence = f"silent for {whole}" if whole > 1 and usual_gap_days is not None else None
+            silence = silence or f"silent for {in_days(silent)}"
+            return f"household {data.user_id}: {habit(usual_gap_days)}, {silence} — {away}"
+        case "churn.alert.resolved.v1":
+            return f"household {data.user_id}: {resolution(alert)}"
+        case _:
+            return f"household {data.user_id}: still silent after {in_days(silent)} — {away}"
+
+
+def resolution(alert: Alert) -> str:
+    """Why an alert was resolved."""
+    match alert.data.reason:
+        case "purchase":
+            return "is back and shopped again"
+        case "late_event":
+            return "was there after all: a purchase arrived late"
+        case "expired":
+            return "forgotten after too long a silence"
+        case "erased":
+            return "erased on request"
+        case _:
+            return "no longer at risk"
+
+
+def outcome_in_words(
+    alert_ms: int, next_purchase_ms: int | None, clock_ms: int, horizon_days: float
+) -> tuple[str, str]:
+    """What a household did after an alert, as far as ``clock_ms``: a verdict and a sentence.
+
+    The verdict is ``returned`` (bought within the horizon), ``gone`` (did not) or ``open`` (not known yet).
+    """
+    horizon_ms = horizon_days * MILLISECONDS_PER_DAY
+    if next_purchase_ms is not None:
+        after = (next_purchase_ms - alert_ms) / MILLISECONDS_PER_DAY
+        if next_purchase_ms - alert_ms <= horizon_ms:
+            return "returned", f"Came back {in_days(after)} after the alert."
+        return "gone", f"Stayed away for the {horizon_days:g} days, and came back after {in_days(after)}."
+    since = (clock_ms - alert_ms) / MILLISECONDS_PER_DAY
+    if clock_ms - alert_ms > horizon_ms:
+        return "gone", f"Not seen again in the {in_days(since)} since the alert."
+    return "open", f"Not seen in the {in_days(since)} since the alert; too early to tell."
+
+
+def evaluation_in_words(evaluation: Evaluation) -> list[str]:
+    """The closing check of the scores, a sentence each."""
+    if evaluation.n == 0:
+        return [f"Nobody had shopped in the {evaluation.active_days:g} days before {evaluation.at[:10]}."]
+    return [
+        f"On {evaluation.at[:10]} {evaluation.n:,} households had shopped in the last "
+        f"{evaluation.active_days:g} days; {percent(evaluation.base_rate)} of them then stayed away for "
+        f"{evaluation.horizon_days:g} days.",
+        f"Risk ranks who stays away with AUROC {evaluation.auroc:.3f} "
+        f"(Brier {evaluation.brier:.3f}, calibration error {evaluation.ece:.3f}).",
+        f"An open alert that day: {percent(evaluation.precision)} of those households stayed away "
+        f"(precision), and it had {percent(evaluation.recall)} of all who did (recall; F1 "
+        f"{evaluation.f1:.2f}).",
+    ]
+
+
+def confrontation_in_words(confrontation: Confrontation) -> list[str]:
+    """The alerts of the last months against what happened, a sentence each."""
+    if confrontation.judged == 0:
+        return ["No alert is old enough to be judged."]
+    lines = [
+        f"Of {confrontation.judged:,} alerts raised from {confrontation.since[:10]} to "
+        f"{confrontation.until[:10]}, {confrontation.right:,} were right: "
+        f"{percent(confrontation.right / confrontation.judged)} of those households did not shop for "
+        f"{confrontation.horizon_days:g} days.",
+    ]
+    if confrontation.median_lead_days is not None:
+        lines.append(
+            f"Half of the right alerts came {confrontation.median_lead_days:.1f} days or more before the "
+            f"household counted as lost."
+        )
+    if confrontation.too_late_to_judge:
+        lines.append(
+            f"{confrontation.too_late_to_judge:,} later alerts stay open: the data end before their horizon."
+        )
+    return lines
