@@ -48,7 +48,7 @@ def _write_csv(path: Path, compression: Compression | None, events: Iterable[Eve
     count = 0
     with writing(path, compression) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        rows = csv.writer(text, lineterminator="\n")
+        rows = csv.writer(text, lineterminator="\r\n")
         rows.writerow(COLUMNS)
         for event in events:
             rows.writerow(_csv_cells(event))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -167,11 +167,13 @@ def test_committed_schema_agrees_with_its_struct(name: str) -> None:
     assert schema_path(name).read_bytes() == encode_schema(name), "run: python -m schemas"
 
 
+@settings(deadline=None)
 @given(events)
 def test_events(event: Event) -> None:
     assert read("event", encode_event(event))["event_id"] == event.event_id
 
 
+@settings(deadline=None)
 @given(alerts)
 def test_alerts(alert: Alert) -> None:
     value = encode_alert(alert)
@@ -187,6 +189,7 @@ def test_alerts(alert: Alert) -> None:
     assert dict(alert_headers(alert))["content-type"].startswith(b"application/cloudevents+json")
 
 
+@settings(deadline=None)
 @given(scores)
 def test_scores(score: Score) -> None:
     value = encode_score(score)
@@ -197,6 +200,7 @@ def test_scores(score: Score) -> None:
     assert msgspec.json.decode(value, type=Score) == score
 
 
+@settings(deadline=None)
 @given(decisions)
 def test_decisions(decision: Decision) -> None:
     value = encode_decision(decision)
@@ -206,6 +210,7 @@ def test_decisions(decision: Decision) -> None:
     assert msgspec.json.decode(value, type=Decision) == decision
 
 
+@settings(deadline=None)
 @given(erasures)
 def test_erasures(request: ErasureRequest) -> None:
     value = encode_erasure(request)
@@ -213,6 +218,7 @@ def test_erasures(request: ErasureRequest) -> None:
     assert decode_erasure(value) == request
 
 
+@settings(deadline=None)
 @given(manifests)
 def test_manifests(manifest: Manifest) -> None:
     value = encode_manifest(manifest)

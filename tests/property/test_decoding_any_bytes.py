@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.decoding import decode_event
@@ -64,11 +64,13 @@ def decoded(value: bytes | None, content_type: str | None, record_ms: int = NOW_
         return error.error_class
 
 
+@settings(deadline=None)
 @given(value=st.binary(max_size=400), content_type=content_types, record_ms=st.integers(-(2**63), 2**63 - 1))
 def test_random_bytes_end_in_a_verdict(value: bytes, content_type: str | None, record_ms: int) -> None:
     assert decoded(value, content_type, record_ms) == decoded(value, content_type, record_ms)
 
 
+@settings(deadline=None)
 @given(event=events, packed=st.booleans(), position=st.integers(0, 10_000), replacement=st.binary(max_size=6))
 def test_a_damaged_event_ends_in_a_verdict(
     event: Event, packed: bool, position: int, replacement: bytes
@@ -79,6 +81,7 @@ def test_a_damaged_event_ends_in_a_verdict(
     decoded(damaged, MESSAGE_PACK if packed else None)
 
 
+@settings(deadline=None)
 @given(event=events, name=event_fields, replacement=json_values, packed=st.booleans())
 def test_an_event_with_one_field_of_any_value_ends_in_a_verdict(
     event: Event, name: str, replacement: object, packed: bool
@@ -90,6 +93,7 @@ def test_an_event_with_one_field_of_any_value_ends_in_a_verdict(
         decoded(msgspec.json.encode(fields), None)
 
 
+@settings(deadline=None)
 @given(value=json_values, packed=st.booleans())
 def test_any_json_or_message_pack_value_ends_in_a_verdict(value: object, packed: bool) -> None:
     if packed:
@@ -98,17 +102,20 @@ def test_any_json_or_message_pack_value_ends_in_a_verdict(value: object, packed:
         assert isinstance(decoded(msgspec.json.encode(value), None), str)
 
 
+@settings(deadline=None)
 @given(event=events)
 def test_an_encoded_event_decodes_to_itself(event: Event) -> None:
     assert decode_event(encode_event(event), None, NOW_MS) == event
 
 
+@settings(deadline=None)
 @given(event=events)
 def test_message_pack_decodes_to_what_json_does(event: Event) -> None:
     packed = msgspec.msgpack.encode(msgspec.json.decode(encode_event(event)))
     assert decode_event(packed, MESSAGE_PACK, NOW_MS) == event
 
 
+@settings(deadline=None)
 @given(
     event=events,
     extra=st.dictionaries(labels.map(lambda name: "x-" + name), json_values, min_size=1, max_size=4),
@@ -125,6 +132,7 @@ def test_unknown_fields_change_nothing_but_their_count(
     assert found == msgspec.structs.replace(event, unknown_fields=len(extra))
 
 
+@settings(deadline=None)
 @given(event=events, epoch_ms=st.integers(631_152_000_000, NOW_MS))
 def test_a_time_as_text_or_as_number_is_the_same_time(event: Event, epoch_ms: int) -> None:
     fields = msgspec.json.decode(encode_event(event))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.timestamps import format_timestamp, parse_instant, parse_timestamp
@@ -14,6 +14,7 @@ YEAR_1_MS = -62_135_596_800_000
 YEAR_9999_END_MS = 253_402_300_799_999
 
 
+@settings(deadline=None)
 @given(st.integers(YEAR_1_MS, YEAR_9999_END_MS))
 def test_text_reads_back_as_the_same_time(epoch_ms: int) -> None:
     text = format_timestamp(epoch_ms)
