@@ -81,13 +81,12 @@ class _User:
 
         ``observed`` is the event just applied when it is what set those deadlines.
         """
-        while self.state is not None and self.state.deadline_ms <= due_ms:
-            deadline = self.state.deadline_ms
+        while (state := self.state) is not None and (deadline := state.deadline_ms) <= due_ms:
             if observed is None:
                 moment = Moment(bisect_left(self.setting.horizons_ms, deadline), 0, deadline, self.user_id)
             else:
                 moment = Moment(observed.record, 2, deadline, self.user_id)
-            yield from self._decide(self.state, moment)
+            yield from self._decide(state, moment)
 
     def _decide(self, state: UserState, moment: Moment) -> Steps:
         silence_ms = moment.decided_ms - state.last_ms

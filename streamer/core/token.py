@@ -50,7 +50,8 @@ def hash_text(text: str | None) -> int:
 
 def tokenise(event: Event) -> bytes:
     """The token of an event whose type is one of :data:`~schemas.event.EVENT_TYPES`."""
-    dearest = max(event.items, key=_worth) if event.items else None
+    items = event.items
+    dearest = max(items, key=_worth) if len(items) > 1 else items[0] if items else None
     return _PACKED.pack(
         event.timestamp,
         hash_text(event.event_id),
@@ -58,7 +59,7 @@ def tokenise(event: Event) -> bytes:
         hash_text(dearest.category) if dearest else 0,
         _money(event),
         EVENT_TYPE_CODES[event.type],
-        min(len(event.items), 255),
+        min(len(items), 255),
     )
 
 
@@ -81,7 +82,10 @@ def as_array(tokens: bytes) -> TokenArray:
 
 
 def _worth(item: Item) -> float:
-    return (item.price or 0.0) * (1.0 if item.quantity is None else item.quantity)
+    price, quantity = item.price, item.quantity
+    if price is None:
+        return 0.0
+    return price if quantity is None else price * quantity
 
 
 def _money(event: Event) -> float:

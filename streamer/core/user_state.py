@@ -9,9 +9,10 @@ import numpy as np
 
 from schemas.errors import StateError
 from streamer.core.aggregates import empty
-from streamer.core.token import TOKEN_BYTES, place
+from streamer.core.token import EVENT_HASH_AT, TOKEN_BYTES
 
 STATE_VERSION = 1
+_AFTER_TIME = EVENT_HASH_AT - TOKEN_BYTES
 NO_AGGREGATES: bytes = empty(1).tobytes()
 
 
@@ -56,7 +57,7 @@ class UserState(msgspec.Struct, array_like=True):
     @property
     def last_ms(self) -> int:
         """Event time of the newest event, epoch milliseconds."""
-        return place(self.ring, len(self.ring) - TOKEN_BYTES)[0]
+        return int.from_bytes(self.ring[-TOKEN_BYTES:_AFTER_TIME], "little", signed=True)
 
     def risk_curve(self) -> list[float]:
         """Probabilities at the silence grid's steps, empty while the user is not silent."""
