@@ -42,15 +42,16 @@ class ReplayProgress:
     first_ms: int | None = None
     last_ms: int | None = None
     started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self.started
+        """Since the start, until the broker had everything."""
+        return (self.ended or time.monotonic()) - self.started
 
     @property
     def records_per_s(self) -> float:
-        """Mean since the start."""
+        """Mean over ``seconds``."""
         return self.records / max(self.seconds, 1e-9)
 
 
@@ -98,6 +99,7 @@ async def replay(
         finally:
             await publisher.flush()
         await publisher.acknowledged()
+    progress.ended = time.monotonic()
     if report is not None:
         report(progress)
     return progress
