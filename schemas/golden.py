@@ -40,7 +40,7 @@ def encode_golden(golden: Golden) -> bytes:
 
 
 def decode_golden(data: bytes, origin: str) -> Golden:
-    """The golden vectors in ``data``; ``origin`` names them in the ``BundleError`` raised where they do not fit."""
+    """The golden vectors in ``data``; ``origin`` names them in a ``BundleError``."""
     try:
         return _DECODER.decode(data)
     except (ValueError, RecursionError) as error:
