@@ -135,8 +135,6 @@ class Demonstration:
             households.last_ms or self._judged_ms,
             horizon_days,
         )
-        audience.phase = "done"
-        audience.doing = "done: a year in the shop"
         return evaluation, confrontation
 
     async def _publish(self, settings: Settings, records: Sequence[KeyedRecord]) -> None:
@@ -157,13 +155,16 @@ class Demonstration:
     ) -> Report:
         audience = self.audience
         first_alert_at = audience.first_alert_at
+        seconds = monotonic() - started
+        audience.phase = "done"
+        audience.doing = f"done: a year of a shop in {seconds:.0f} seconds"
         return Report(
             events=audience.committed,
             events_per_s=round(reader.events_per_s, 1),
             users=len(audience.population),
             scores=audience.scores,
             seconds_to_first_alert=None if first_alert_at is None else round(first_alert_at - started, 2),
-            total_seconds=round(monotonic() - started, 2),
+            total_seconds=round(seconds, 2),
             alerts=AlertCounts(*(audience.alerts.count(kind) for kind in (RAISED, ESCALATED, RESOLVED))),
             evaluation=judgement(*judged),
             confrontation=judged[1],

@@ -74,7 +74,10 @@ def tell(alert_id: str, alerts: AlertLog, households: Households, clock_ms: int)
     gap_days = households.usual_gap_days(user_id, raised_ms)
     verdict, outcome = outcome_in_words(raised_ms, following, clock_ms, horizon_days)
     last_ms = parse_timestamp(opening.data.last_event_at)
-    from_ms = min(raised_ms, last_ms) - DAYS_BEFORE * MILLISECONDS_PER_DAY
+    from_ms = max(
+        min(raised_ms, last_ms) - DAYS_BEFORE * MILLISECONDS_PER_DAY,
+        (households.first_ms or 0) - MILLISECONDS_PER_DAY,
+    )
     to_ms = raised_ms + DAYS_AFTER * MILLISECONDS_PER_DAY
     known = households.purchases(user_id, clock_ms)
     return Story(

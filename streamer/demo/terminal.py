@@ -16,7 +16,7 @@ from rich.text import Text
 from schemas.timestamps import format_timestamp
 from streamer.demo.frame import AlertLine, Frame
 
-NEWEST = 8
+NEWEST = 6
 LINE_EVERY_S = 5.0
 STYLES = {"watch": "yellow", "high": "dark_orange", "critical": "red", "resolved": "green"}
 
@@ -55,36 +55,30 @@ class TerminalDisplay:
         head = Table.grid(expand=True)
         head.add_column()
         head.add_column(justify="right")
-        date = "" if frame.clock_ms is None else f"{format_timestamp(frame.clock_ms)[:10]} in the shop's time"
+        date = "" if frame.clock_ms is None else f"{_day(frame.clock_ms)} in the shop's time"
         head.add_row(Text(frame.doing, style="bold"), Text(date))
-        bar = ProgressBar(total=frame.total or None, completed=frame.committed, width=None)
+        progress = Table.grid(expand=True, padding=(0, 2, 0, 0))
+        progress.add_column(ratio=1)
+        progress.add_column(justify="right")
+        rate = f"{frame.committed:,} of {frame.total:,} baskets, {frame.events_per_s:,.0f} a second"
+        progress.add_row(ProgressBar(total=max(frame.total, 1), completed=frame.committed), Text(rate))
         counts = Text.assemble(
-            f"{frame.committed:,} of {frame.total:,} baskets · {frame.events_per_s:,.0f} a second · ",
-            f"{frame.users:,} households · {frame.scores:,} scores",
-        )
-        alerts = Text.assemble(
-            f"{sum(frame.open.values()):,} alerts open (",
+            f"{frame.users:,} households · {sum(frame.open.values()):,} alerts open: ",
             (f"{frame.open['critical']:,} critical", STYLES["critical"]),
-            ", ",
+            " ",
             (f"{frame.open['high']:,} high", STYLES["high"]),
-            ", ",
+            " ",
             (f"{frame.open['watch']:,} watch", STYLES["watch"]),
-            f") · {frame.raised:,} raised · {frame.escalated:,} escalated · {frame.resolved:,} resolved",
+            f"\n{frame.raised:,} raised · {frame.escalated:,} escalated · {frame.resolved:,} resolved",
         )
-        return Group(head, bar, counts, alerts, Text(), *self._lines(), Text(), Text(self._url, style="dim"))
+        return Group(head, progress, counts, Text(), self._alerts(), Text(), Text(self._url, style="dim"))
 
-    def _lines(self) -> list[Text]:
-        lines = [
-            Text.assemble(
-                (f"{format_timestamp(line.at_ms)[:10]}  ", "dim"),
-                (line.words, STYLES.get(line.kind, STYLES[line.band])),
-                overflow="ellipsis",
-                no_wrap=True,
-            )
-            for line in self._newest
-        ]
-        # The picture keeps its height.
-        return lines + [Text()] * (NEWEST - len(lines))
+    def _alerts(self) -> Table:
+        lines = Table.grid(padding=(0, 2, 0, 0))
+        for line in self._newest:
+            style = STYLES.get(line.kind, STYLES[line.band])
+            lines.add_row(Text(_day(line.at_ms), style="dim"), Text(line.words, style=style))
+        return lines
 
 
 class PlainDisplay:
@@ -107,5 +101,9 @@ class PlainDisplay:
                 f"{frame.resolved:,} resolved"
             )
         for line in frame.alerts[-1:]:
-            click.echo(f"  {format_timestamp(line.at_ms)[:10]} {line.words}")
+            click.echo(f"  {_day(line.at_ms)} {line.words}")
         self._doing, self._next = frame.doing, monotonic() + LINE_EVERY_S
+
+
+def _day(epoch_ms: int) -> str:
+    return format_timestamp(epoch_ms)[:10]

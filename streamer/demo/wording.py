@@ -79,8 +79,8 @@ def outcome_in_words(
     if next_purchase_ms is not None:
         after = (next_purchase_ms - alert_ms) / MILLISECONDS_PER_DAY
         if next_purchase_ms - alert_ms <= horizon_ms:
-            return "returned", f"Came back {in_days(after)} after the alert."
-        return "gone", f"Stayed away for the {horizon_days:g} days, and came back after {in_days(after)}."
+            return "returned", f"Shopped again {in_days(after)} after the alert."
+        return "gone", f"Shopped again only {in_days(after)} after the alert."
     since = (clock_ms - alert_ms) / MILLISECONDS_PER_DAY
     if clock_ms - alert_ms > horizon_ms:
         return "gone", f"Not seen again in the {in_days(since)} since the alert."

@@ -77,7 +77,9 @@ export class AlertList {
     const query = new URLSearchParams(new FormData(this.filter));
     const found = await this.fetch(query);
     if (!found || query.toString() !== new URLSearchParams(new FormData(this.filter)).toString()) return;
-    this.list.replaceChildren(...found.alerts.map((line) => this.row(line)));
+    // The verdict goes without saying where it was what was asked for.
+    const any = query.get("show") === "newest";
+    this.list.replaceChildren(...found.alerts.map((line) => this.row(any ? line : { ...line, verdict: null })));
     this.note.textContent = found.count > found.alerts.length
       ? `The newest ${found.alerts.length} of ${count(found.count)}.`
       : found.count ? `${count(found.count)} in all.` : "None.";

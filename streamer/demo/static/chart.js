@@ -113,8 +113,8 @@ export class PopulationChart {
     const starts = monthStarts(...this.span);
     const every = Math.ceil(starts.length / Math.max(1, Math.floor(width / 64)));
     starts.forEach((ms, index) => {
-      if (index % every) return;
       const x = toX(ms);
+      if (index % every || x > width - 40) return;
       root.append(svg("text", { class: "tick", x, y: HEIGHT - 6, "text-anchor": "start" }, monthName(ms)));
     });
   }

@@ -29,10 +29,10 @@ function onSetting(message) {
   setting = message;
   byId("chart-note").textContent =
     `Chance of no purchase in the next ${message.horizon_days} days, of households seen in the last ` +
-    `${message.active_days}`;
+    `${message.active_days} days`;
   chart.points = [];
   chart.setSpan(message.from_ms, message.to_ms);
-  if (message.judged_ms) chart.mark(message.judged_ms, "put to the test");
+  if (message.judged_ms) chart.mark(message.judged_ms, `${date(message.judged_ms)}: the scores that are judged`);
   chart.add(message.chart);
   list.reset(message.alerts);
   openFromAddress();
@@ -82,7 +82,8 @@ async function openStory(alertId) {
   byId("story-title").textContent = `Household ${shown.user_id}`;
   document.body.classList.add("reading");
   drawStory(shown);
-  byId("story-title").focus({ preventScroll: window.innerWidth > 900 });
+  // On a small screen the story covers the list; beside it, the focus stays there for the next alert.
+  if (getComputedStyle(byId("story")).position === "fixed") byId("story-title").focus();
 }
 
 function drawStory(story) {

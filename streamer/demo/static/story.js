@@ -10,7 +10,7 @@ const VERDICTS = { returned: "Came back", gone: "Stayed away", open: "Too early 
 export function storyElements(story, edges, width) {
   const opening = story.revisions[0];
   const parts = [
-    element("p", { class: "sentence" }, story.words),
+    element("p", { class: "sentence" }, story.words.replace(/^household \S+: /, "")),
     element("p", { class: `verdict ${story.verdict}` }, element("b", {}, VERDICTS[story.verdict]), " ", story.outcome),
     element("h3", {}, "Purchases and silence"),
     timeline(story, width),
