@@ -32,17 +32,23 @@ class StreamingApp(faust.App):
 
     partitions: Partitions
 
+    async def on_first_start(self) -> None:
+        # Faust makes the folder, but not its parents.
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
     async def on_stop(self) -> None:
         # First the consumer, which finishes the transactions under way, then their writers.
         await super().on_stop()
         await self.partitions.stop()
 
-    async def end_after(self, error: BaseException) -> None:
-        """End the process with exit code 1, in order if that works, else by force."""
+    def _crash(self, reason: BaseException) -> None:
+        # Called for every failure inside Faust or the partitions. Exit code 1 is certain from here on,
+        # in order if that works, else by force.
         deadline = threading.Timer(CRASH_DEADLINE_S, os._exit, (1,))
         deadline.daemon = True
         deadline.start()
-        await self.crash(error)
+        super()._crash(reason)
 
 
 def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
@@ -75,7 +81,7 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
         worker_redirect_stdouts=False,
     )
     table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
-    partitions = Partitions(options, stage, PartitionStore(table), app.end_after)
+    partitions = Partitions(options, stage, PartitionStore(table), app.crash)
     app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
     app.transport = BatchTransport(app, options.event_topic, partitions)
     # Without acknowledgements Faust commits no offsets of this topic and tracks no gaps in it.

@@ -189,7 +189,11 @@ class Partitions:
         try:
             await commit
         except ProducerFenced as error:
-            await self.fail(error, "fenced: another worker has taken the partition", partition=partition)
+            await self.fail(
+                error,
+                "fenced: another worker has taken the partition, or the transaction timed out",
+                partition=partition,
+            )
         except Exception as error:
             await self.fail(error, "transaction failed", partition=partition)
 

@@ -23,10 +23,15 @@ class PositionRecovery(Recovery):
     """
 
     def restore(self, tp: TP, records: Sequence[Any]) -> None:
-        """Write fetched changelog records of one partition to the store."""
+        """Write fetched changelog records of one partition to the store, each once and in order."""
+        if not self.in_recovery or tp not in self.active_tps:
+            return
+        done = self.active_offsets.get(tp)
         last = records[-1].offset
-        PartitionStore(self.tp_to_table[tp]).write(tp.partition, ((r.key, r.value) for r in records), last)
-        self.active_offsets[tp] = last
+        if done is None or last > done:
+            fresh = ((r.key, r.value) for r in records if done is None or r.offset > done)
+            PartitionStore(self.tp_to_table[tp]).write(tp.partition, fresh, last)
+            self.active_offsets[tp] = last
         self._active_events_received_at[tp] = monotonic()
 
     def restored_to(self, positions: Mapping[TP, int], fetching: set[TP]) -> None:

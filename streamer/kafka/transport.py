@@ -47,6 +47,23 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
+    ) -> Mapping[TP, list[Any]]:
+        # aiokafka empties one partition's fetch before it begins the next. Taking ``max_records`` of
+        # each partition lets the stage work on one while the others' transactions are under way.
+        # Faust changes the set of active partitions while this waits, and aiokafka takes an empty one
+        # for all partitions, paused ones included; hence the copy.
+        wanted = set(active_partitions)
+        fetched: dict[TP, list[Any]] = {}
+        for tp in wanted:
+            fetched.update(await super()._fetch_records(consumer, {tp}, 0, max_records))
+        return fetched or await super()._fetch_records(consumer, wanted, timeout, max_records)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         # aiokafka leaves a partition without a committed offset where it is, also when records of it
         # were fetched and dropped; those would be lost.
@@ -82,24 +99,30 @@ class BatchConsumer(Consumer):
     def _new_consumer_thread(self) -> ReadCommittedThread:
         return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's signature
         # Replaces delivery record by record. Faust asks again only when everything yielded before is
         # in the stream's queue, so below the positions seen here nothing is on its way.
         self._note_positions()
+        if not self.flow_active:
+            await self.wait(cast(Any, self.can_resume_flow))
         recovery = cast(PositionTableManager, self.app.tables).recovery
         generation = self.app.consumer_generation_id
         fetched, _ = await self._wait_next_records(RECOVERY_TIMEOUT_S if recovery.in_recovery else timeout)
         if not fetched or self.should_stop:
             return
-        if not self._deliverable(generation):
-            await self.perform_seek()
-            return
+        events: dict[TP, list[Any]] = {}
         for tp, records in fetched.items():
-            if tp.topic != self._streaming.event_topic:
+            if tp.topic == self._streaming.event_topic:
+                events[tp] = records
+            else:
+                # Also after a rebalance: what is fetched is fetched once, and restoring it is never wrong.
                 recovery.restore(tp, records)
-                continue
-            if not self._deliverable(generation):
-                # The positions are ahead of what was delivered; the end of the rebalance seeks back.
+        for tp, records in events.items():
+            if not self.flow_active:
+                # Whatever stopped the flow seeks back to the committed offsets before it starts again.
+                return
+            if generation != self.app.consumer_generation_id:
+                await self.perform_seek()
                 return
             message = self._to_message(tp, records[-1])
             message.key, message.value = None, cast(Any, records)
@@ -134,9 +157,6 @@ class BatchConsumer(Consumer):
     @property
     def _streaming(self) -> BatchTransport:
         return cast(BatchTransport, self.transport)
-
-    def _deliverable(self, generation: int) -> bool:
-        return self.flow_active and generation == self.app.consumer_generation_id
 
     def _note_positions(self) -> None:
         if not self.flow_active:
