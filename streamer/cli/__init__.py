@@ -19,7 +19,7 @@ from streamer.cli.lazy_group import LazyCommand, LazyGroup
 INTERRUPTED = 130
 
 COMMANDS = {
-    "demo": LazyCommand("streamer.cli.demo:command", "Real alerts from a year of real shopping, from nothing."),
+    "demo": LazyCommand("streamer.cli.demo:command", "Real alerts from a year of real shopping."),
     "broker": LazyCommand("streamer.cli.broker:command", "Run Apache Kafka on this machine, from packages."),
     "topics": LazyCommand("streamer.cli.topics:command", "Show, check or create the topics."),
     "worker": LazyCommand("streamer.cli.worker:command", "Consume events, keep state, score, alert."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from pathlib import Path
 
@@ -38,7 +39,8 @@ MALFORMED: dict[str, tuple[bytes | None, bytes | None]] = {
     "NaN": (changed(value=1).replace(b'"value": 1', b'"value": NaN'), None),
     "MessagePack NaN": (msgspec.msgpack.encode({**GOOD, "value": float("nan")}), b"application/msgpack"),
     "larger than 1 MiB": (changed(text="x" * (1024 * 1024)), None),
-    "much larger than 1 MiB": (changed(text="y" * (3 * 1024 * 1024)), None),
+    "larger than 1 MiB, not compressible": (changed(text=random.Random(1).randbytes(1_900_000).hex()), None),
+    "much larger than 1 MiB, compressed": (changed(text="y" * (12 * 1024 * 1024)), None),
     "wrong content type": (changed(), b"text/xml"),
     "JSON said to be MessagePack": (changed(), b"application/msgpack"),
     "invalid UTF-8": (changed(text="AB").replace(b"AB", b"\xff\xfe"), None),
@@ -47,7 +49,9 @@ MALFORMED: dict[str, tuple[bytes | None, bytes | None]] = {
 
 async def publish_all(shop: Shop) -> None:
     producer = AIOKafkaProducer(
-        bootstrap_servers=shop.environment["STREAMER_BOOTSTRAP"], max_request_size=5_000_000
+        bootstrap_servers=shop.environment["STREAMER_BOOTSTRAP"],
+        max_request_size=20_000_000,
+        compression_type="lz4",
     )
     async with producer:
         for number, (value, content_type) in enumerate(MALFORMED.values()):
