@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from schemas.event import Event
-from streamer.core.changes import AlertChange
+from streamer.core.changes import Decision
 from streamer.core.model import RiskModel
-from streamer.core.partition import Partition, PartitionEvent
+from streamer.core.partition import Partition, PartitionEvent, Rules
 from streamer.core.policy import Policy
 from streamer.core.token import tokenise
 from streamer.core.user_state import UserState, decode_state, encode_state
@@ -17,30 +17,32 @@ class PartitionRun:
     """Applies batches and keeps what would lie in the table and on the alert topic."""
 
     def __init__(self, policy: Policy, model: RiskModel) -> None:
-        self._policy = policy
+        self._rules = Rules(policy, any_event_returns=False, partitions=1)
         self._model = model
         self.table: dict[str, bytes] = {}
         self.clock_ms: int | None = None
-        self.changes: list[AlertChange] = []
-        self.partition = Partition(0, policy, model)
+        self.decisions: list[Decision] = []
+        self.partition = Partition(0, self._rules, model)
 
-    def process(self, events: Sequence[PartitionEvent], now_ms: int | None = None) -> None:
-        applied = self.partition.apply(self._read, events, now_ms)
+    def process(
+        self, events: Sequence[PartitionEvent], now_ms: int | None = None, *, held: bool = False
+    ) -> None:
+        applied = self.partition.apply(self._read, events, now_ms, held=held)
         for user_id, state in applied.states.items():
             if state is None:
                 self.table.pop(user_id, None)
             else:
                 self.table[user_id] = encode_state(state)
         self.clock_ms = self.partition.clock_ms
-        self.changes += applied.changes
+        self.decisions += applied.decisions
 
     def crash(self) -> None:
         """Lose everything that is not in the table, and recover from it."""
-        self.partition = Partition(0, self._policy, self._model)
+        self.partition = Partition(0, self._rules, self._model)
         if self.clock_ms is not None:
             self.partition.clock_ms = self.clock_ms
         for user_id, stored in self.table.items():
-            self.partition.deadlines.put(user_id, decode_state(stored).deadline_ms)
+            self.partition.adopt(user_id, decode_state(stored))
 
     def state(self, user_id: str) -> UserState:
         return decode_state(self.table[user_id])

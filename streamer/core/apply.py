@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from streamer.core.changes import AlertChange, Output
+from streamer.core.changes import Decision, Output
 from streamer.core.follow import Arrival, Followed, Setting, follow
 from streamer.core.model import RiskModel
-from streamer.core.requests import Curve, Place, Request, RiskAt
+from streamer.core.requests import Curve, Place, Rank, Request, RiskAt
 from streamer.core.scoring import answer_curves, answer_places, answer_risks
 from streamer.core.user_state import UserState
 
 
 class Applied(NamedTuple):
-    """``states``: users after the batch, ``None`` for those who expired. ``changes``: in decision order."""
+    """``states``: users after the batch, ``None`` for those who expired. ``decisions``: in their order."""
 
     states: dict[str, UserState | None]
-    changes: list[AlertChange]
+    decisions: list[Decision]
 
 
 def apply(
@@ -30,11 +30,13 @@ def apply(
     arrivals: Mapping[str, Sequence[Arrival]],
     setting: Setting,
     model: RiskModel,
+    daily_budget: int | None = None,
 ) -> Applied:
     """Apply a batch to its users.
 
     ``states``: every user with an arrival or a due deadline, ``None`` for a new one; the values are
-    updated in place. ``arrivals``: the events by user, each user's in offset order.
+    updated in place. ``arrivals``: the events by user, each user's in offset order. ``daily_budget``: how many
+    raises a day this partition may send.
     """
     journeys = {
         user_id: follow(user_id, state, arrivals.get(user_id, ()), setting)
@@ -42,6 +44,7 @@ def apply(
     }
     followed: dict[str, Followed] = {}
     waiting = list(journeys)
+    competing: list[Rank] = []
     while waiting:
         requests: list[Request] = []
         for user_id in waiting:
@@ -49,13 +52,18 @@ def apply(
                 requests.append(next(journeys[user_id]))
             except StopIteration as stop:
                 followed[user_id] = stop.value
+        ranks = [request for request in requests if isinstance(request, Rank)]
+        competing += ranks
         _answer(requests, model)
-        waiting = [request.user_id for request in requests]
+        waiting = [request.user_id for request in requests if not isinstance(request, Rank)]
+        if not waiting and competing:
+            # Nobody else can still ask for a place on the first of these days.
+            waiting, competing = _grant_first_day(competing, daily_budget or 0)
     outputs: list[Output] = [output for user in followed.values() for output in user.outputs]
     outputs.sort(key=lambda output: output.moment)
     return Applied(
         {user_id: user.state for user_id, user in followed.items()},
-        [output.change for output in outputs],
+        [output.decision for output in outputs],
     )
 
 
@@ -63,3 +71,12 @@ def _answer(requests: Sequence[Request], model: RiskModel) -> None:
     answer_places([request for request in requests if isinstance(request, Place)], model)
     answer_curves([request for request in requests if isinstance(request, Curve)], model)
     answer_risks([request for request in requests if isinstance(request, RiskAt)], model)
+
+
+def _grant_first_day(competing: Sequence[Rank], budget: int) -> tuple[list[str], list[Rank]]:
+    """Give the first day's places to the highest values; returns its users, and the ranks still open."""
+    day_ms = min(rank.day_ms for rank in competing)
+    today = [rank for rank in competing if rank.day_ms == day_ms]
+    for rank in sorted(today, key=lambda rank: (-rank.value, rank.user_id))[:budget]:
+        rank.granted = True
+    return [rank.user_id for rank in today], [rank for rank in competing if rank.day_ms != day_ms]

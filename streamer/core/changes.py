@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-AlertKind = Literal["raised", "escalated", "resolved"]
-Reason = Literal["crossed", "silence", "purchase", "expired", "late_event"]
+Transition = Literal["raised", "escalated", "deescalated", "resolved"]
+Reason = Literal["crossed", "silence", "purchase", "recovered", "expired", "late_event"]
+Action = Literal["sent", "suppressed", "held_out", "overtaken", "backfill"]
+Obstacle = Literal["cooldown", "cap", "budget", "not_eligible", "churned", "holdout", "lag", "alerts_from"]
 
 
-class AlertChange(NamedTuple):
-    """One revision of an alert. Times are epoch milliseconds; ``level`` 1 is the lowest band.
+class Decision(NamedTuple):
+    """One decision of the policy; it is an alert where ``action`` is ``sent``.
 
-    ``offset`` is that of the user's newest record at the decision.
+    ``transition`` is what was, or would have been, sent, and ``reason`` what brought it about;
+    ``obstacle`` says why it was not sent. ``alert_id`` and ``revision`` belong to what was sent. Times are
+    epoch milliseconds; ``level`` 1 is the lowest band; ``offset`` is that of the user's newest record.
     """
 
     user_id: str
-    kind: AlertKind
+    action: Action
+    transition: Transition
     reason: Reason
-    alert_id: str
-    revision: int
+    obstacle: Obstacle | None
+    alert_id: str | None
+    revision: int | None
     level: int
     risk: float
     decided_ms: int
@@ -40,7 +46,7 @@ class Moment(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An alert change and its place in the partition's order."""
+    """A decision and its place in the partition's order."""
 
     moment: Moment
-    change: AlertChange
+    decision: Decision

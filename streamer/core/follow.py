@@ -7,18 +7,19 @@ user while :mod:`streamer.core.apply` serves all users of a batch at once.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from streamer.core.aggregates import count_late
-from streamer.core.changes import AlertChange, Moment, Output, Reason
-from streamer.core.episode import consider_risk, resolve
+from streamer.core.changes import Decision, Moment, Output, Reason
+from streamer.core.lifecycle import Situation, consider, resolve
+from streamer.core.money import spend_rate
 from streamer.core.policy import Policy
-from streamer.core.requests import Curve, Place, Request, RiskAt
+from streamer.core.requests import Curve, Place, Rank, Request, RiskAt
 from streamer.core.ring import Placement, put
-from streamer.core.silence import next_crossing
+from streamer.core.silence import next_crossing, next_fall
 from streamer.core.token import PURCHASE, as_array, place, type_code
 from streamer.core.user_state import UserState
 
@@ -36,6 +37,8 @@ class Setting(NamedTuple):
 
     ``horizons_ms[i]``: deadlines up to this moment are due once record i has moved the clock. One more
     entry stands for the end of the batch, where wall time may have moved the clock further.
+    ``any_event_returns``: churn is the absence of any event, not of purchases. ``held``: the partition lags,
+    so raises and escalations wait.
     """
 
     partition: int
@@ -43,6 +46,8 @@ class Setting(NamedTuple):
     policy: Policy
     silence_grid_ms: tuple[int, ...]
     ring_tokens: int
+    any_event_returns: bool
+    held: bool
 
 
 class Followed(NamedTuple):
@@ -89,19 +94,22 @@ class _User:
             yield from self._decide(state, moment)
 
     def _decide(self, state: UserState, moment: Moment) -> Steps:
-        silence_ms = moment.decided_ms - state.last_ms
-        if silence_ms >= self.setting.policy.expiry_ms:
-            self._put_out(moment, resolve(self.user_id, state, moment.decided_ms, "expired"))
+        now_ms, policy = moment.decided_ms, self.setting.policy
+        silence_ms = now_ms - state.last_ms
+        episode = state.standing.episode
+        if silence_ms >= policy.expiry_ms:
+            self._resolve(state, moment, now_ms, "expired")
             self.state = None
             return
-        if state.curve:
-            yield RiskAt(self.user_id, state, moment.decided_ms)
-        else:
+        if episode is not None and now_ms >= episode.opened_ms + policy.horizon_ms:
+            self._resolve(state, moment, now_ms, "expired")
+        if not state.curve and silence_ms >= self.setting.silence_grid_ms[0]:
             yield Curve(self.user_id, state)
             state.risk = state.risk_curve()[0]
-        state.scored_ms = moment.decided_ms
-        self._put_out(moment, self._consider(state, "silence"))
-        self._set_deadline(state)
+        else:
+            yield RiskAt(self.user_id, state, now_ms)
+        state.scored_ms = now_ms
+        yield from self._consider(state, moment, "silence")
 
     def observe(self, arrival: Arrival) -> Steps:
         """Apply one event; a duplicate changes nothing."""
@@ -114,59 +122,100 @@ class _User:
         if placed.placement is Placement.TOO_OLD:
             _count_only(state, arrival.token)
             return
-        newest_before_ms = state.last_ms if state.ring else None
+        newest = placed.placement is Placement.APPENDED
+        watched = bool(state.curve) and not newest
         yield Place(self.user_id, state, arrival.token, placed)
-        moment = Moment(arrival.record, 1, place(arrival.token, 0)[0], self.user_id)
-        if type_code(arrival.token) == PURCHASE:
-            self._put_out(moment, self._resolve_by_purchase(state, moment.decided_ms, newest_before_ms))
-        if placed.placement is Placement.INSERTED and state.curve:
-            yield from self._ask_again(state, moment)
+        event_ms = place(arrival.token, 0)[0]
+        moment = Moment(arrival.record, 1, event_ms, self.user_id)
+        yield from self._refute(state, arrival, moment, newest)
+        if watched:
+            # A late event found its place under a silence that is being watched already.
+            yield Curve(self.user_id, state)
+            state.scored_ms = max(state.scored_ms, self.setting.horizons_ms[arrival.record])
+            yield RiskAt(self.user_id, state, state.scored_ms)
+            yield from self._consider(state, moment, "silence")
             return
         state.curve = b""
         state.scored_ms = state.last_ms
-        state.deadline_ms = state.last_ms + self.setting.silence_grid_ms[0]
-        if type_code(arrival.token) != PURCHASE:
-            self._put_out(moment, self._consider(state, "crossed"))
+        if type_code(arrival.token) == PURCHASE:
+            self._set_deadline(state, None)
+        else:
+            yield from self._consider(state, moment, "crossed")
 
-    def _resolve_by_purchase(
-        self, state: UserState, purchase_ms: int, newest_before_ms: int | None
-    ) -> AlertChange | None:
-        """A purchase closes an alert, also one raised over a silence that the late purchase refutes."""
-        if state.episode is None:
-            return None
-        if purchase_ms > state.episode.opened_ms:
-            return resolve(self.user_id, state, purchase_ms, "purchase")
-        if newest_before_ms is None or purchase_ms > newest_before_ms:
-            return resolve(self.user_id, state, purchase_ms, "late_event")
-        return None
+    def _refute(self, state: UserState, arrival: Arrival, moment: Moment, newest: bool) -> Steps:
+        """Close an alert that the event shows to be over, or never to have been true."""
+        event_ms, episode = moment.decided_ms, state.standing.episode
+        returned = self.setting.any_event_returns or type_code(arrival.token) == PURCHASE
+        if returned and (episode is None or event_ms > episode.opened_ms):
+            bought = type_code(arrival.token) == PURCHASE
+            self._resolve(state, moment, event_ms, "purchase" if bought else "recovered")
+        elif episode is not None and newest and event_ms <= episode.opened_ms:
+            risk = state.risk
+            yield RiskAt(self.user_id, state, episode.opened_ms)
+            if returned or self.setting.policy.level_from(episode.level, state.risk) == 0:
+                self._resolve(state, moment, event_ms, "late_event")
+            state.risk = risk
 
-    def _ask_again(self, state: UserState, moment: Moment) -> Steps:
-        """A late event found its place under a silence that is being watched already."""
-        yield Curve(self.user_id, state)
-        state.scored_ms = max(state.scored_ms, self.setting.horizons_ms[moment.record])
-        yield RiskAt(self.user_id, state, state.scored_ms)
-        self._put_out(moment, self._consider(state, "silence"))
-        self._set_deadline(state)
+    def _resolve(self, state: UserState, moment: Moment, now_ms: int, reason: Reason) -> None:
+        self._put_out(moment, resolve(state.standing, self._situation(state, moment, now_ms, reason)))
 
-    def _consider(self, state: UserState, reason: Reason) -> AlertChange | None:
-        setting = self.setting
-        return consider_risk(self.user_id, setting.partition, state, state.scored_ms, reason, setting.policy)
+    def _consider(self, state: UserState, moment: Moment, reason: Reason) -> Steps:
+        """Follow the risk as of ``state.scored_ms``, and set the next deadline."""
+        policy, standing = self.setting.policy, state.standing
+        now = self._situation(state, moment, state.scored_ms, reason)
+        verdict = consider(standing, now, policy)
+        if verdict.competes:
+            rank = Rank(self.user_id, standing.rank_ms, state.risk * spend_rate(state.running))
+            yield rank
+            verdict = consider(standing, now._replace(granted=rank.granted), policy)
+        self._put_out(moment, verdict.decisions)
+        self._set_deadline(state, verdict.again_ms)
 
-    def _set_deadline(self, state: UserState) -> None:
-        """The next deadline is where the curve first reaches the band above the open episode's."""
-        policy, silence_ms = self.setting.policy, state.scored_ms - state.last_ms
-        level = state.episode.level if state.episode else 0
-        crossing = None
-        if level < len(policy.edges):
-            crossing = next_crossing(
-                self.setting.silence_grid_ms, state.risk_curve(), policy.edges[level], silence_ms, state.risk
-            )
-        wait_ms = policy.expiry_ms if crossing is None else min(crossing, policy.expiry_ms)
-        state.deadline_ms = state.last_ms + wait_ms
+    def _situation(self, state: UserState, moment: Moment, now_ms: int, reason: Reason) -> Situation:
+        return Situation(
+            user_id=self.user_id,
+            partition=self.setting.partition,
+            offset=state.offset,
+            now_ms=now_ms,
+            last_ms=state.last_ms,
+            risk=state.risk,
+            active_days=state.active_days,
+            reason=reason,
+            open_ms=now_ms if moment.phase == 0 else self.setting.horizons_ms[moment.record],
+            held=self.setting.held,
+        )
 
-    def _put_out(self, moment: Moment, change: AlertChange | None) -> None:
-        if change is not None:
-            self.outputs.append(Output(moment, change))
+    def _set_deadline(self, state: UserState, again_ms: int | None) -> None:
+        """The next moment at which a decision may fall: of all there are, the first."""
+        policy, last_ms = self.setting.policy, state.last_ms
+        moments = [last_ms + policy.expiry_ms]
+        if again_ms is not None:
+            moments.append(again_ms)
+        if state.standing.episode is not None:
+            moments.append(state.standing.episode.opened_ms + policy.horizon_ms)
+        if not state.curve:
+            moments.append(last_ms + self.setting.silence_grid_ms[0])
+        else:
+            moments += [last_ms + silence_ms for silence_ms in self._turns(state)]
+        state.deadline_ms = min(moments)
+
+    def _turns(self, state: UserState) -> Iterator[int]:
+        """Silences at which the curve reaches the next band, or leaves the episode's."""
+        policy, grid = self.setting.policy, self.setting.silence_grid_ms
+        curve, silence_ms = state.risk_curve(), state.scored_ms - state.last_ms
+        reached = policy.level(state.risk)
+        if reached < len(policy.edges):
+            rise = next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk)
+            if rise is not None:
+                yield rise
+        level = state.standing.level
+        if level and state.risk >= (leave := policy.leave_edges[level - 1]):
+            fall = next_fall(grid, curve, leave, silence_ms, state.risk)
+            if fall is not None:
+                yield fall
+
+    def _put_out(self, moment: Moment, decisions: Iterable[Decision]) -> None:
+        self.outputs += [Output(moment, decision) for decision in decisions]
 
 
 def _count_only(state: UserState, token: bytes) -> None:

@@ -1,35 +1,79 @@
-"""The alert policy: at which risks which band begins."""
+"""The alert policy: when a risk becomes an alert, and when an alert may go out."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from hashlib import sha256
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from schemas.errors import ConfigurationError
 
-Band = Literal["watch", "high", "critical"]
-BANDS: Final[tuple[Band, ...]] = ("watch", "high", "critical")
+DAY_MS: Final = 86_400_000
+WEEK_MS: Final = 7 * DAY_MS
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """``edges``: the risks at which watch, high and critical begin, ascending, each within (0, 1).
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """All durations are milliseconds of event time.
 
-    ``disorder_ms``: how much later than its time an event may come and still find its place before
-    the decisions that it would change. ``expiry_ms``: the silence after which a user is forgotten.
+    ``edges``: the risks at which watch, high and critical begin. A band is left only ``hysteresis`` below
+    its edge. A higher band counts after ``raise_dwell_ms`` in it, a lower one after ``leave_dwell_ms``.
+    ``horizon_ms`` is the bundle's: an alert is for that long, and who has been silent for longer is gone.
     """
 
     edges: tuple[float, float, float]
-    disorder_ms: int = 60_000
-    expiry_ms: int = 400 * 86_400_000
+    horizon_ms: int
+    hysteresis: Annotated[float, Meta(ge=0)] = 0.05
+    raise_dwell_ms: Annotated[int, Meta(ge=0)] = 0
+    leave_dwell_ms: Annotated[int, Meta(ge=0)] = DAY_MS
+    cooldown_ms: Annotated[int, Meta(ge=0)] = WEEK_MS
+    weekly_cap: Annotated[int, Meta(ge=1)] = 1
+    least_active_days: Annotated[int, Meta(ge=1)] = 2
+    daily_budget: Annotated[int, Meta(ge=0)] | None = None
+    holdout_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    holdout_salt: str = ""
+    alerts_from_ms: int | None = None
+    disorder_ms: Annotated[int, Meta(ge=0)] = 60_000
+    expiry_ms: Annotated[int, Meta(ge=DAY_MS)] = 400 * DAY_MS
 
     def __post_init__(self) -> None:
         watch, high, critical = self.edges
         if not 0.0 < watch < high < critical < 1.0:
             raise ConfigurationError(
-                f"band edges {self.edges} must ascend within 0 and 1: watch < high < critical"
+                f"edges: {self.edges} must ascend within 0 and 1, watch < high < critical"
+            )
+        if self.hysteresis >= watch:
+            raise ConfigurationError(
+                f"hysteresis: {self.hysteresis} must be below the edge of watch ({watch}), "
+                "or the lowest band is never left"
             )
 
     def level(self, risk: float) -> int:
         """How many band edges ``risk`` has reached: 0 none, 1 watch, 2 high, 3 critical."""
         return sum(risk >= edge for edge in self.edges)
+
+    def level_from(self, level: int, risk: float) -> int:
+        """Where ``risk`` belongs for who is in band ``level``: bands are left lower than they are entered."""
+        reached = self.level(risk)
+        if reached >= level:
+            return reached
+        return min(level, sum(risk >= edge for edge in self.leave_edges))
+
+    @property
+    def leave_edges(self) -> tuple[float, ...]:
+        """The risks below which each band is left."""
+        return tuple(edge - self.hysteresis for edge in self.edges)
+
+    def holds_out(self, user_id: str) -> bool:
+        """Whether the user belongs to the share that gets no alerts: stable for one salt."""
+        if self.holdout_share == 0.0:
+            return False
+        digest = sha256(f"{self.holdout_salt}\n{user_id}".encode()).digest()
+        return int.from_bytes(digest[:8]) < self.holdout_share * 2**64
+
+    def budget_of(self, partition: int, partitions: int) -> int | None:
+        """This partition's part of the daily budget; the parts add up to the whole."""
+        if self.daily_budget is None:
+            return None
+        return self.daily_budget // partitions + (partition < self.daily_budget % partitions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from streamer.core.ring import Placed
@@ -35,4 +36,17 @@ class RiskAt(NamedTuple):
     now_ms: int
 
 
-Request = Place | Curve | RiskAt
+@dataclass
+class Rank:
+    """Compete for the alert budget of the day that ends at ``day_ms``; sets ``granted``.
+
+    ``value``: the money at risk; the highest win.
+    """
+
+    user_id: str
+    day_ms: int
+    value: float
+    granted: bool = False
+
+
+Request = Place | Curve | RiskAt | Rank

@@ -40,5 +40,12 @@ def next_crossing(
     return None
 
 
+def next_fall(
+    grid_ms: Sequence[int], curve: Sequence[float], edge: float, after_ms: int, risk_after: float
+) -> int | None:
+    """Silence (ms) after ``after_ms`` at which the curve may first fall to ``edge``; ``None`` if never."""
+    return next_crossing(grid_ms, [-risk for risk in curve], -edge, after_ms, -risk_after)
+
+
 def _whole_seconds_up(milliseconds: float) -> int:
     return math.ceil(milliseconds / 1000.0) * 1000

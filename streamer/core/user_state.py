@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import math
+import struct
 
 import msgspec
 import numpy as np
 
 from schemas.errors import StateError
-from streamer.core.aggregates import empty
+from streamer.core.aggregates import COLUMN, empty
+from streamer.core.standing import Standing
 from streamer.core.token import EVENT_HASH_AT, TOKEN_BYTES
 
 STATE_VERSION = 1
 _AFTER_TIME = EVENT_HASH_AT - TOKEN_BYTES
+_DAYS = struct.Struct("<d")
+_DAYS_AT = 8 * COLUMN["visit_days"]
 NO_AGGREGATES: bytes = empty(1).tobytes()
-
-
-class Episode(msgspec.Struct, array_like=True):
-    """An open alert. ``level`` counts band edges, so 1 is watch.
-
-    ``opened_ms`` and ``changed_ms``, the newest revision's moment, are epoch milliseconds.
-    """
-
-    alert_id: str
-    revision: int
-    level: int
-    opened_ms: int
-    changed_ms: int
 
 
 class UserState(msgspec.Struct, array_like=True):
@@ -52,12 +43,17 @@ class UserState(msgspec.Struct, array_like=True):
     scored_ms: int = 0
     curve: bytes = b""
     deadline_ms: int = 0
-    episode: Episode | None = None
+    standing: Standing = msgspec.field(default_factory=Standing)
 
     @property
     def last_ms(self) -> int:
         """Event time of the newest event, epoch milliseconds."""
         return int.from_bytes(self.ring[-TOKEN_BYTES:_AFTER_TIME], "little", signed=True)
+
+    @property
+    def active_days(self) -> int:
+        """Distinct days with an event."""
+        return int(_DAYS.unpack_from(self.running, _DAYS_AT)[0])
 
     def risk_curve(self) -> list[float]:
         """Probabilities at the silence grid's steps, empty while the user is not silent."""

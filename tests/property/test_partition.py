@@ -9,13 +9,22 @@ from hypothesis import strategies as st
 
 from schemas.event import Event
 from streamer.core.aggregates import DAY_MS
+from streamer.core.changes import Decision
 from streamer.core.partition import PartitionEvent
 from streamer.core.policy import Policy
 from tests.fixed_model import FixedModel
 from tests.partition_run import PartitionRun, arrivals_of
 
 START_MS = 1_483_228_800_000
-POLICY = Policy(edges=(0.4, 0.6, 0.8))
+POLICY = Policy(
+    edges=(0.4, 0.6, 0.8),
+    horizon_ms=28 * DAY_MS,
+    cooldown_ms=3 * DAY_MS,
+    weekly_cap=2,
+    holdout_share=0.2,
+    daily_budget=1,
+    alerts_from_ms=START_MS + 40 * DAY_MS,
+)
 TYPES = ("view", "add_to_cart", "remove_from_cart", "purchase", "refund")
 
 
@@ -68,7 +77,7 @@ def test_any_split_into_batches_gives_the_same(events: list[Event], cuts: list[t
         if at >= len(arrivals) or not any(size for size, _ in cuts):
             break
     split.process(arrivals[at:])
-    assert split.changes == whole.changes
+    assert split.decisions == whole.decisions
     assert split.table == whole.table
     assert split.clock_ms == whole.clock_ms
 
@@ -89,28 +98,31 @@ def test_any_order_within_the_ring_gives_the_same_history(events: list[Event], d
 @given(events=histories)
 @settings(max_examples=150, deadline=None)
 def test_alerts_follow_their_life(events: list[Event]) -> None:
-    open_alerts: dict[str, tuple[str, int, int, int]] = {}
+    open_alerts: dict[str, Decision] = {}
     seen: set[str] = set()
-    for change in run_whole(arrivals_of(events)).changes:
-        before = open_alerts.get(change.user_id)
-        if change.kind == "raised":
+    for decision in run_whole(arrivals_of(events)).decisions:
+        if decision.action != "sent":
+            assert decision.alert_id is None
+            continue
+        assert decision.decided_ms >= (POLICY.alerts_from_ms or 0)
+        assert not POLICY.holds_out(decision.user_id)
+        before = open_alerts.pop(decision.user_id, None)
+        if decision.transition == "raised":
             assert before is None
-            assert change.revision == 1
-            assert change.alert_id not in seen
-            seen.add(change.alert_id)
+            assert decision.revision == 1
+            assert decision.alert_id is not None
+            assert decision.alert_id not in seen
+            seen.add(decision.alert_id)
         else:
             assert before is not None
-            alert_id, revision, level, decided_ms = before
-            assert (change.alert_id, change.revision) == (alert_id, revision + 1)
-            assert change.decided_ms >= decided_ms
-            assert change.kind == "resolved" or change.level > level
-        if change.kind == "resolved":
-            del open_alerts[change.user_id]
-        else:
-            assert change.risk >= POLICY.edges[change.level - 1]
-            open_alerts[change.user_id] = (
-                change.alert_id,
-                change.revision,
-                change.level,
-                change.decided_ms,
-            )
+            assert before.revision is not None
+            assert (decision.alert_id, decision.revision) == (before.alert_id, before.revision + 1)
+            assert decision.decided_ms >= before.decided_ms
+            if decision.transition == "escalated":
+                assert decision.level > before.level
+            if decision.transition == "deescalated":
+                assert 0 < decision.level < before.level
+        if decision.transition in ("raised", "escalated"):
+            assert decision.risk >= POLICY.edges[decision.level - 1]
+        if decision.transition != "resolved":
+            open_alerts[decision.user_id] = decision
