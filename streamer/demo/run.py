@@ -100,11 +100,16 @@ class Demonstration:
         reader = OutputsReader(settings, audience)
         stack.push_async_callback(reader.stop)
         await reader.start()
-        judged = await job_beside(
-            self._job(settings, reader, loading),
-            watched=(_watch_broker(broker), worker.watch()),
-            needed=(reader.read(), reader.follow_commits()),
-        )
+        try:
+            judged = await job_beside(
+                self._job(settings, reader, loading),
+                watched=(_watch_broker(broker), worker.watch()),
+                needed=(reader.read(), reader.follow_commits()),
+            )
+        except ChurnStreamerError:
+            # There is nothing left to commit in order, and maybe no broker to do it with.
+            self.hurry()
+            raise
         return self._report(judged, reader, worker.peak_rss_mb(), started)
 
     async def _job(
