@@ -30,11 +30,11 @@ async def job_beside(
     tasks = [main, *watchers, *(asyncio.create_task(task) for task in needed)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if main.done() and main.exception() is None:
+        if main.done() and not main.cancelled() and main.exception() is None:
             return main.result()
         await asyncio.wait(watchers, timeout=CAUSE_DEADLINE_S, return_when=asyncio.FIRST_COMPLETED)
         for task in [*watchers, *tasks]:
-            if task.done() and (error := task.exception()) is not None:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
         raise ChurnStreamerError("a task of the demonstration ended before the job was done")
     finally:

@@ -12,11 +12,13 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, SCORES, with_prefix
 from streamer.demo.audience import Audience
+from streamer.demo.beside import cancel_all
 from streamer.settings import Settings
 
 READ_WAIT_MS = 200
 FETCH_BYTES = 4 * 1024 * 1024
 PROGRESS_EVERY_S = 0.1
+STOP_WAIT_S = 3.0
 
 
 class OutputsReader:
@@ -54,9 +56,10 @@ class OutputsReader:
         await self._admin.start()
 
     async def stop(self) -> None:
-        """Disconnect."""
-        await self._consumer.stop()
-        await self._admin.close()
+        """Disconnect; without a broker that answers this neither waits nor fails."""
+        closing = [asyncio.create_task(self._consumer.stop()), asyncio.create_task(self._admin.close())]
+        await asyncio.wait(closing, timeout=STOP_WAIT_S)
+        await cancel_all(closing)
 
     @property
     def events_per_s(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,8 @@ def write_report(file: Path, report: Report) -> None:
 
 
 def _onnxruntime() -> str:
-    import onnxruntime
-
-    return onnxruntime.__version__
+    """Of whichever of the two packages is installed, without importing it."""
+    try:
+        return version("onnxruntime")
+    except PackageNotFoundError:
+        return version("onnxruntime-gpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from schemas.topics import EVENTS, with_prefix
 from streamer.broker import LocalBroker
 from streamer.demo.alert_log import ESCALATED, RAISED, RESOLVED
 from streamer.demo.audience import Audience
-from streamer.demo.beside import job_beside
+from streamer.demo.beside import cancel_all, job_beside
 from streamer.demo.evaluation import Confrontation, Evaluation, confront, evaluate
 from streamer.demo.outputs_reader import OutputsReader
 from streamer.demo.report import AlertCounts, Report, judgement, versions_of
@@ -48,6 +49,7 @@ class Demonstration:
         self._limit = limit
         self._bundle = bundle
         self._judged_ms = parse_timestamp(JUDGED_AT)
+        self._interrupted = False
         self._broker: LocalBroker | None = None
         self._worker: WorkerProcess | None = None
 
@@ -76,16 +78,16 @@ class Demonstration:
 
     async def _run(self, directory: Path, stack: AsyncExitStack) -> Report:
         audience = self.audience
-        # What libraries log would tear the terminal's picture; it is worth a file when something fails.
-        configure_logging("console", "warning", stack.enter_context((directory / "demo.log").open("w")))
+        _log_to_file(directory / "demo.log", stack)
         audience.doing = "starting Apache Kafka, reading a year of purchases"
         year = Year(audience.households, self._limit)
         stack.callback(year.give_up)
         loading = asyncio.create_task(asyncio.to_thread(year.load))
+        stack.push_async_callback(cancel_all, [loading])
         started = monotonic()
         broker = self._broker = LocalBroker(directory / "broker", progress=self._fetching)
         stack.push_async_callback(asyncio.to_thread, broker.stop)
-        await _start_broker(broker)
+        await self._start(broker)
         settings = Settings(
             bootstrap=broker.bootstrap,
             bundle=self._bundle.absolute(),
@@ -100,11 +102,16 @@ class Demonstration:
         reader = OutputsReader(settings, audience)
         stack.push_async_callback(reader.stop)
         await reader.start()
-        judged = await job_beside(
-            self._job(settings, reader, loading),
-            watched=(_watch_broker(broker), worker.watch()),
-            needed=(reader.read(), reader.follow_commits()),
-        )
+        try:
+            judged = await job_beside(
+                self._job(settings, reader, loading),
+                watched=(_watch_broker(broker), worker.watch()),
+                needed=(reader.read(), reader.follow_commits()),
+            )
+        except ChurnStreamerError:
+            # There is nothing left to commit in order, and maybe no broker to do it with.
+            self.hurry()
+            raise
         return self._report(judged, reader, worker.peak_rss_mb(), started)
 
     async def _job(
@@ -173,20 +180,23 @@ class Demonstration:
             versions=versions_of(self.manifest, self._bundle_sha256),
         )
 
+    async def _start(self, broker: LocalBroker) -> None:
+        """Start the broker in a thread; when cancelled, end what has been started and wait for the thread."""
+        starting = asyncio.create_task(asyncio.to_thread(broker.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._interrupted = True
+            while not starting.done():
+                broker.kill()
+                await asyncio.wait([starting], timeout=0.1)
+            await cancel_all([starting])
+            raise
+
     def _fetching(self, present: int, needed: int) -> None:
+        if self._interrupted:
+            raise BrokerError("interrupted while Apache Kafka was fetched")
         self.audience.doing = f"fetching Apache Kafka, this first time only: {present} of {needed} files"
-
-
-async def _start_broker(broker: LocalBroker) -> None:
-    """Start the broker in a thread; when cancelled, end what has been started and wait for the thread."""
-    starting = asyncio.create_task(asyncio.to_thread(broker.start))
-    try:
-        await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        while not starting.done():
-            broker.kill()
-            await asyncio.wait([starting], timeout=0.1)
-        raise
 
 
 async def _watch_broker(broker: LocalBroker) -> None:
@@ -196,6 +206,14 @@ async def _watch_broker(broker: LocalBroker) -> None:
         f"Apache Kafka ended with status {status} before its work was done. Its last log lines:\n"
         f"{last_lines(broker.log_file)}"
     )
+
+
+def _log_to_file(file: Path, stack: AsyncExitStack) -> None:
+    """Until ``stack`` ends log to ``file``: what libraries log would tear the terminal's picture."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    configure_logging("console", "warning", stack.enter_context(file.open("w")))
+    stack.callback(root.handlers.__setitem__, slice(None), before)
 
 
 def _keep_logs(directory: Path) -> Path:

@@ -42,7 +42,7 @@ class WorkerProcess:
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
-                env=_environment(self._settings),
+                env=_environment(self._settings, self._directory),
                 start_new_session=True,  # The terminal's Ctrl-C is ours to handle, in order.
             )
         self._guard = OrphanGuard(self._process.pid)
@@ -98,11 +98,15 @@ def last_lines(log_file: Path) -> str:
     return "\n".join(f"  {line}" for line in lines[-LAST_LOG_LINES:]) or "  (none)"
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with ``settings`` alone deciding how the worker runs."""
+def _environment(settings: Settings, directory: Path) -> dict[str, str]:
+    """This process's environment with ``settings`` alone deciding how the worker runs.
+
+    What the worker leaves in its temporary directory goes with ``directory``.
+    """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)
     }
+    environment["TMPDIR"] = str(directory)
     for name in settings.__struct_fields__:
         value = getattr(settings, name)
         if value is not None:

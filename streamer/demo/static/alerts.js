@@ -93,7 +93,8 @@ export class AlertList {
 
   row(line) {
     const kind = line.kind === "resolved" ? "resolved" : line.band;
-    const words = line.words.replace(/^household \S+: /, "");
+    // Household and band stand beside the sentence.
+    const words = line.words.replace(/^household \S+: /, "").replace(/ \(\w+\)$/, "");
     const details = [shortDate(line.at_ms)];
     if (line.verdict) details.push(VERDICTS[line.verdict]);
     const button = element("button", { type: "button", "data-alert": line.alert_id },

@@ -78,7 +78,7 @@ export class PopulationChart {
       const x = toX(ms);
       root.append(
         svg("line", { class: "mark", x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }),
-        svg("text", { class: "mark-label", x: x - 5, y: MARGIN.top + 11, "text-anchor": "end" }, label),
+        svg("text", { class: "mark-label", x: x - 5, y: MARGIN.top + 30, "text-anchor": "end" }, label),
       );
     }
     if (this.chosen !== null && this.points[this.chosen]) {

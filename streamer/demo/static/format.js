@@ -52,6 +52,8 @@ function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
   }
-  node.append(...children);
+  // A number and its per cent sign stay on one line.
+  node.append(...children.map((child) =>
+    typeof child === "string" ? child.replace(/(\d) %/g, "$1\u00a0%") : child));
   return node;
 }
