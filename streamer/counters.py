@@ -8,7 +8,11 @@ import msgspec
 
 
 class Counters(msgspec.Struct):
-    """Counts of records and alerts. ``skipped`` by reason, ``dead_letters`` by error class, ``alerts`` by kind."""
+    """Counts of records and alerts.
+
+    ``skipped`` by reason, ``dead_letters`` by error class, ``alerts`` by transition, ``decisions`` by what
+    stood in the way, or ``sent``.
+    """
 
     events: int = 0
     unknown_fields: int = 0
@@ -16,3 +20,4 @@ class Counters(msgspec.Struct):
     dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
     scores: int = 0
     alerts: Counter[str] = msgspec.field(default_factory=Counter)
+    decisions: Counter[str] = msgspec.field(default_factory=Counter)

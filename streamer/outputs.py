@@ -9,13 +9,13 @@ import msgspec
 
 from schemas.alert import BANDS, AlertData, Risk, alert_of
 from schemas.bundle import ChurnDefinition
-from schemas.decision import Decision
+from schemas.decision import Decision as DecisionMessage
 from schemas.encoding import JSON_HEADERS, alert_headers, encode_alert, encode_decision, encode_score
 from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
-from streamer.core.changes import AlertChange
+from streamer.core.changes import Decision
 from streamer.core.policy import Policy
 from streamer.core.user_state import UserState
 from streamer.stage import Message
@@ -46,46 +46,50 @@ class Messages:
     policy_sha256: str
     silence_grid_ms: tuple[int, ...]
 
-    def alert(self, change: AlertChange, partition: int) -> Message:
-        """One revision of an alert."""
+    def alert(self, decision: Decision, partition: int) -> Message:
+        """One revision of an alert: a decision that is sent."""
+        assert decision.alert_id is not None
+        assert decision.revision is not None
         data = AlertData(
-            alert_id=change.alert_id,
-            revision=change.revision,
-            user_id=change.user_id,
-            status="resolved" if change.kind == "resolved" else "open",
-            band=BANDS[change.level - 1],
-            risk=Risk(round(change.risk, PROBABILITY_DECIMALS), self.horizon_days, self.definition),
-            last_event_at=format_timestamp(change.last_ms),
-            silent_for_s=max(change.decided_ms - change.last_ms, 0) // 1000,
-            reason=change.reason,
+            alert_id=decision.alert_id,
+            revision=decision.revision,
+            user_id=decision.user_id,
+            status="resolved" if decision.transition == "resolved" else "open",
+            band=BANDS[decision.level - 1],
+            risk=Risk(round(decision.risk, PROBABILITY_DECIMALS), self.horizon_days, self.definition),
+            last_event_at=format_timestamp(decision.last_ms),
+            silent_for_s=max(decision.decided_ms - decision.last_ms, 0) // 1000,
+            reason=decision.reason,
             model=self.model,
-            evidence=Evidence(self.source_topic, partition, change.offset),
+            evidence=Evidence(self.source_topic, partition, decision.offset),
         )
-        alert = alert_of(data, change.kind, format_timestamp(change.decided_ms))
+        alert = alert_of(data, decision.transition, format_timestamp(decision.decided_ms))
         topic = with_prefix(self.topic_prefix, ALERTS)
-        return Message(topic, change.user_id.encode(), encode_alert(alert), alert_headers(alert))
+        return Message(topic, decision.user_id.encode(), encode_alert(alert), alert_headers(alert))
 
-    def decision(self, change: AlertChange) -> Message:
-        """The decision behind an alert that was sent."""
-        decision = Decision(
-            user_id=change.user_id,
-            decided_at=format_timestamp(change.decided_ms),
-            action="sent",
-            reason=change.reason,
-            would=change.kind,
-            risk=round(change.risk, PROBABILITY_DECIMALS),
-            alert_id=change.alert_id,
-            revision=change.revision,
+    def decision(self, decision: Decision) -> Message:
+        """A decision with its reason: what stood in the way, or else what brought the alert about."""
+        message = DecisionMessage(
+            user_id=decision.user_id,
+            decided_at=format_timestamp(decision.decided_ms),
+            action=decision.action,
+            reason=decision.obstacle or decision.reason,
+            would=decision.transition,
+            risk=round(decision.risk, PROBABILITY_DECIMALS),
+            alert_id=decision.alert_id,
+            revision=decision.revision,
             policy=self.policy_sha256,
         )
         topic = with_prefix(self.topic_prefix, DECISIONS)
-        return Message(topic, change.user_id.encode(), encode_decision(decision), JSON_HEADERS)
+        return Message(topic, decision.user_id.encode(), encode_decision(message), JSON_HEADERS)
 
     def score(self, user_id: str, state: UserState | None, partition: int) -> Message:
         """The newest score of a user; a true null for one who has been forgotten."""
         topic = with_prefix(self.topic_prefix, SCORES)
         if state is None:
             return Message(topic, user_id.encode(), None)
+        episode = state.standing.episode
+        sent = episode if episode is not None and episode.unsent is None else None
         curve = zip(self.silence_grid_ms, state.risk_curve(), strict=False)
         score = Score(
             user_id=user_id,
@@ -93,8 +97,8 @@ class Messages:
             last_event_at=format_timestamp(state.last_ms),
             risk=round(state.risk, PROBABILITY_DECIMALS),
             horizon_days=self.horizon_days,
-            band=BANDS[state.episode.level - 1] if state.episode else None,
-            alert_id=state.episode.alert_id if state.episode else None,
+            band=BANDS[sent.level - 1] if sent else None,
+            alert_id=sent.alert_id if sent else None,
             risk_curve=tuple(
                 RiskPoint(silence // 1000, round(risk, PROBABILITY_DECIMALS)) for silence, risk in curve
             ),

@@ -12,8 +12,7 @@ from schemas.errors import MalformedEventError, StateError
 from schemas.event import Skipped
 from schemas.topics import DEAD_LETTERS, with_prefix
 from streamer.core.model import RiskModel
-from streamer.core.partition import Partition, PartitionEvent
-from streamer.core.policy import Policy
+from streamer.core.partition import Partition, PartitionEvent, Rules
 from streamer.core.token import tokenise
 from streamer.core.user_state import UserState, decode_state, encode_state
 from streamer.counters import Counters
@@ -28,11 +27,17 @@ Read = Callable[[bytes], bytes | None]
 
 
 class ScoringStage:
-    """Implements :class:`streamer.stage.Stage` with the core, a policy and a risk model."""
+    """Implements :class:`streamer.stage.Stage` with the core, a policy and a risk model.
 
-    def __init__(self, policy: Policy, model: RiskModel, messages: Messages, cached_states: int) -> None:
+    ``live``: wall time counts, so a batch that comes without it is one that lags behind.
+    """
+
+    def __init__(
+        self, rules: Rules, model: RiskModel, messages: Messages, cached_states: int, *, live: bool
+    ) -> None:
         self.counters = Counters()
-        self._policy = policy
+        self._rules = rules
+        self._live = live
         self._model = model
         self._messages = messages
         self._cached_states = cached_states
@@ -41,12 +46,12 @@ class ScoringStage:
 
     def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Take a partition over: its clock and every user's deadline come from the recovered table."""
-        opened = Partition(partition, self._policy, self._model)
+        opened = Partition(partition, self._rules, self._model)
         for key, stored in items:
             if key == CLOCK_KEY:
                 opened.clock_ms = _decode_clock(stored)
             else:
-                opened.deadlines.put(key.decode(), decode_state(stored).deadline_ms)
+                opened.adopt(key.decode(), decode_state(stored))
         self._partitions[partition] = opened
         self._caches[partition] = StateCache(self._cached_states)
 
@@ -69,12 +74,14 @@ class ScoringStage:
             return None if stored is None else decode_state(stored)
 
         clock_before = opened.clock_ms
-        applied = opened.apply(read_state, events, now_ms)
+        applied = opened.apply(read_state, events, now_ms, held=self._live and now_ms is None)
         writes: dict[bytes, bytes | None] = {}
-        for change in applied.changes:
-            messages.append(self._messages.alert(change, partition))
-            messages.append(self._messages.decision(change))
-            self.counters.alerts[change.kind] += 1
+        for decision in applied.decisions:
+            if decision.action == "sent":
+                messages.append(self._messages.alert(decision, partition))
+                self.counters.alerts[decision.transition] += 1
+            messages.append(self._messages.decision(decision))
+            self.counters.decisions[decision.obstacle or decision.action] += 1
         for user_id, state in applied.states.items():
             cache.put(user_id, state)
             writes[user_id.encode()] = None if state is None else encode_state(state)

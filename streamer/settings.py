@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     bundle: Annotated[Path | None, Meta(description="Folder of the model bundle to score with.")] = None
+    policy: Annotated[Path | None, Meta(description="TOML file of the alert policy; see policy.md.")] = None
     data_dir: Annotated[Path, Meta(description="Folder of this worker's local state (RocksDB).")] = Path(
         "var/state"
     )

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import structlog
 
-from schemas.bundle import Manifest
 from schemas.errors import ConfigurationError
 from schemas.parts import ModelReference
 from schemas.topics import EVENTS, with_prefix
-from streamer.core.policy import Policy
+from streamer.core.partition import Rules
 from streamer.kafka.application import build_application, run
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.topics import check_topics
 from streamer.onnx.bundle import Bundle, load_bundle
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.outputs import Messages, churn_in_words, policy_hash
+from streamer.policy_file import load_policy
 from streamer.scoring_stage import ScoringStage
 from streamer.settings import Settings
 
@@ -32,7 +32,7 @@ def run_worker(settings: Settings) -> int:
     """
     bundle = load_bundle(_bundle_path(settings))
     partitions = asyncio.run(check_topics(settings))
-    stage = build_stage(settings, bundle)
+    stage = build_stage(settings, bundle, partitions)
     app = build_application(worker_options(settings), stage)
     log.info(
         "worker starts",
@@ -47,11 +47,11 @@ def run_worker(settings: Settings) -> int:
     return code
 
 
-def build_stage(settings: Settings, bundle: Bundle) -> ScoringStage:
-    """The scoring stage of a worker that runs ``bundle`` under ``settings``."""
+def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringStage:
+    """The scoring stage for ``bundle`` under ``settings``; the events topic has ``partitions``."""
     manifest = bundle.manifest
     model = OnnxRiskModel(bundle, settings.cache_users)
-    policy = policy_of(settings, manifest)
+    policy = load_policy(settings.policy, manifest, settings.disorder_s)
     messages = Messages(
         topic_prefix=settings.topic_prefix,
         source_topic=with_prefix(settings.topic_prefix, EVENTS),
@@ -61,13 +61,8 @@ def build_stage(settings: Settings, bundle: Bundle) -> ScoringStage:
         policy_sha256=policy_hash(policy),
         silence_grid_ms=model.silence_grid_ms,
     )
-    return ScoringStage(policy, model, messages, settings.cache_users)
-
-
-def policy_of(settings: Settings, manifest: Manifest) -> Policy:
-    """The bundle's band edges under the settings' rules of time."""
-    edges = manifest.band_edges
-    return Policy((edges.watch, edges.high, edges.critical), disorder_ms=round(settings.disorder_s * 1000))
+    rules = Rules(policy, manifest.churn_definition.types == "any", partitions)
+    return ScoringStage(rules, model, messages, settings.cache_users, live=settings.mode == "live")
 
 
 def worker_options(settings: Settings) -> WorkerOptions:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from schemas.parts import ModelReference
+from streamer.core.partition import Rules
 from streamer.core.policy import Policy
 from streamer.outputs import Messages
 from streamer.scoring_stage import CLOCK_KEY, ScoringStage
@@ -55,7 +56,9 @@ def new_stage() -> ScoringStage:
         "0" * 64,
         FixedModel.silence_grid_ms,
     )
-    return ScoringStage(Policy((0.4, 0.6, 0.8)), FixedModel(), messages, cached_states=2)
+    policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
+    rules = Rules(policy, any_event_returns=False, partitions=1)
+    return ScoringStage(rules, FixedModel(), messages, cached_states=2, live=False)
 
 
 def purchase(event_id: str, user_id: str, day: float) -> bytes:

@@ -4,11 +4,18 @@ import msgspec
 import pytest
 
 from schemas.errors import StateError
-from streamer.core.user_state import STATE_VERSION, Episode, UserState, decode_state, encode_state
+from streamer.core.standing import Episode, Standing
+from streamer.core.user_state import STATE_VERSION, UserState, decode_state, encode_state
 
 
 def test_state_reads_back() -> None:
-    state = UserState(ring=b"x" * 26, placed=1, risk=0.25, curve=b"\0" * 8, episode=Episode("a", 2, 1, 5, 6))
+    state = UserState(
+        ring=b"x" * 26,
+        placed=1,
+        risk=0.25,
+        curve=b"\0" * 8,
+        standing=Standing(Episode("a", 2, 1, 5, 6), raised_ms=(5,)),
+    )
     assert encode_state(decode_state(encode_state(state))) == encode_state(state)
 
 
