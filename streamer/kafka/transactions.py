@@ -21,7 +21,7 @@ BATCH_BYTES = 960 * 1024
 TRANSACTION_TIMEOUT_MS = 15_000
 # A new transaction is refused while the broker still writes the last one's markers, which takes a few
 # milliseconds; the default back-off of 100 ms would be the time of every second transaction.
-RETRY_BACKOFF_MS = 5
+RETRY_BACKOFF_MS = 20
 
 # aiokafka's builder takes headers as a list.
 Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from streamer.broker import LocalBroker
 from tests.integration.conftest import Broker
 from tests.integration.transactions_harness import PARTITIONS, Scenario, WorkerProcess, eventually
 from tests.integration.transactions_worker import POISON
@@ -92,6 +93,29 @@ def test_worker_frozen_past_its_session_is_fenced_and_ends(scenario: ScenarioTes
         await scenario.assert_exactly_once()
 
     scenario(body)
+
+
+def test_broker_killed_and_restarted(own_broker: LocalBroker, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with Scenario(own_broker.bootstrap, "t.", tmp_path, seed=1) as scenario:
+            worker = scenario.worker()
+
+            async def all_answered() -> bool:
+                # A worker whose commit was cut off cannot know how that ended. It may end itself, and
+                # its supervisor starts it again.
+                nonlocal worker
+                if worker.exit_code is not None:
+                    worker = scenario.worker()
+                return len(await scenario.outputs()) >= len(scenario.sent)
+
+            async with scenario.load(LOAD_PER_S):
+                await _progressed(scenario)
+                own_broker.kill()
+                await asyncio.to_thread(own_broker.restart)
+            await eventually(all_answered, "an output for each record")
+            await scenario.assert_exactly_once()
+
+    asyncio.run(body())
 
 
 def test_stage_failure_ends_the_process_and_commits_nothing_of_the_batch(scenario: ScenarioTest) -> None:
