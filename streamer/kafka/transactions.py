@@ -60,8 +60,8 @@ class TransactionalWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def commit(self, outcome: Outcome, next_offset: int) -> int | None:
-        """Write ``outcome`` and commit ``next_offset`` of the source partition.
+    async def commit(self, outcome: Outcome, next_offset: int | None) -> int | None:
+        """Write ``outcome`` and commit ``next_offset`` of the source partition, if one is given.
 
         Returns: the changelog offset of the last table write; ``None`` when there was none or the
         broker did not tell.
@@ -87,8 +87,10 @@ class TransactionalWriter:
                 pending.append(future)
                 if topic == self._changelog:
                     changelog = (future, batch.record_count())
-        offsets = {self._source: OffsetAndMetadata(next_offset, "")}
-        await asyncio.gather(*pending, producer.send_offsets_to_transaction(offsets, self._group))
+        if next_offset is not None:
+            offsets = {self._source: OffsetAndMetadata(next_offset, "")}
+            pending.append(asyncio.ensure_future(producer.send_offsets_to_transaction(offsets, self._group)))
+        await asyncio.gather(*pending)
         await producer.commit_transaction()
         if changelog is None:
             return None

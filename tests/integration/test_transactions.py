@@ -184,5 +184,19 @@ def test_wall_time_only_when_caught_up_and_then_also_without_records(scenario: S
     scenario(body)
 
 
+def test_tick_before_the_first_batch_leaves_the_offset_alone(scenario: ScenarioTest) -> None:
+    async def body(scenario: Scenario) -> None:
+        await scenario.send(1000)
+        for ticks in (1, 2, 3):
+            worker = scenario.worker(answer_ticks=True)
+            await scenario.wait_for_outputs(1000 + ticks * PARTITIONS)
+            worker.signal(signal.SIGTERM)
+            assert worker.wait() == 0
+        assert len(await scenario.outputs()) == 1000 + 3 * PARTITIONS
+        await scenario.assert_exactly_once()
+
+    scenario(body)
+
+
 async def _logged(worker: WorkerProcess, text: str) -> None:
     await eventually(lambda: text in worker.log.read_text(), f"{text!r} in {worker.log}")
