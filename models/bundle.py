@@ -12,12 +12,14 @@ import numpy.typing as npt
 import onnx
 import torch
 
+from models.band_edges import band_edges
 from models.calibration import Platt, fit_platt
 from models.configuration import Task
-from models.examples import cut_moments, label, training_moments
+from models.drift import steady_features
+from models.examples import Examples, cut_moments, label, training_moments
 from models.export import OPSET, query_graph, step_graph, write_bundle
 from models.golden import golden_vectors
-from models.histories import Histories
+from models.histories import Histories, aggregates_at
 from models.network import Network
 from models.training import logits_of, train
 from schemas.bundle import (
@@ -35,7 +37,7 @@ from schemas.event import EVENT_TYPES
 from schemas.timestamps import format_timestamp
 from streamer.core import metrics
 from streamer.core.aggregates import DAY_MS
-from streamer.core.features import FEATURES
+from streamer.core.features import FEATURES, features_at
 
 Report = Callable[[str, int, int], None]
 """``(stage, units just done, units in all)``: how training gets on."""
@@ -43,7 +45,6 @@ Report = Callable[[str, int, int], None]
 VALIDATION_CUTS: Final = 5
 GRID_STEPS: Final = 13
 LONGEST_SILENCE_DAYS: Final = 100.0
-EDGES: Final = BandEdges(watch=0.5, high=0.65, critical=0.8)
 
 
 class Validated(NamedTuple):
@@ -62,28 +63,32 @@ def train_bundle(histories: Histories, task: Task, name: str, out: Path, report:
     Raises :class:`~schemas.errors.ConfigurationError` where there are too few data.
     """
     _check_enough(histories, task)
-    validated = validate(histories, task, report)
-    network = _fit(histories, task, task.until_ms, "train", report)
-    grid = silence_grid_s()
+    examples = _examples(histories, task, task.until_ms, "dataset", report)
+    columns = steady_features(examples)
+    validated = validate(histories, columns, task, report)
+    network = _fit(histories, examples, columns, task, "network", report)
+    edges = band_edges(_risks_after_longest_silence(network, validated.platt, histories, task))
     graphs = {STEP_NAME: step_graph(network), QUERY_NAME: query_graph(network, validated.platt)}
-    golden = golden_vectors(network, validated.platt, histories, grid)
-    return write_bundle(out, _manifest(histories, task, name, validated, grid), graphs, golden)
+    golden = golden_vectors(network, validated.platt, histories, silence_grid_s())
+    return write_bundle(out, _manifest(histories, task, name, validated, edges), graphs, golden)
 
 
-def validate(histories: Histories, task: Task, report: Report) -> Validated:
-    """Calibrate and judge a network that was trained without the last two horizons before ``task.until_ms``."""
+def validate(histories: Histories, columns: npt.NDArray[np.int64], task: Task, report: Report) -> Validated:
+    """Calibrate and judge a network that knows nothing of the last two horizons before ``task.until_ms``."""
     until_ms = task.until_ms - 2 * task.horizon_ms
-    network = _fit(histories.before(until_ms), task, until_ms, "validate", report)
+    earlier = histories.before(until_ms)
+    examples = _examples(earlier, task, until_ms, "validation dataset", report)
+    network = _fit(earlier, examples, columns, task, "validation network", report)
     cuts = np.linspace(until_ms, task.until_ms - task.horizon_ms, VALIDATION_CUTS).astype(np.int64)
     moments = cut_moments(histories, cuts, task.active_ms)
-    examples = label(histories, moments, task.horizon_ms, task.churn_types, task.until_ms)
-    logits = logits_of(network, histories, examples)
-    if len(set(examples.churned.tolist())) < 2:
+    asked = label(histories, moments, task.horizon_ms, task.churn_types, task.until_ms)
+    if len(set(asked.churned.tolist())) < 2:
         raise ConfigurationError(
-            "on the validation cuts all users churned or none did: choose another horizon or --train-until"
+            "on the validation cuts all users churned or none did: choose another --horizon or --train-until"
         )
-    platt = fit_platt(logits, examples.churned)
-    return Validated(platt, judge(examples.churned, platt.probability(logits)))
+    logits = logits_of(network, histories, asked.moments.event, asked.features)
+    platt = fit_platt(logits, asked.churned)
+    return Validated(platt, judge(asked.churned, platt.probability(logits)))
 
 
 def judge(labels: npt.NDArray[np.float32], risks: npt.NDArray[np.float64]) -> dict[str, float]:
@@ -105,11 +110,10 @@ def silence_grid_s() -> tuple[int, ...]:
     return tuple(3600 * round(24 * float(day)) for day in days)
 
 
-def _fit(histories: Histories, task: Task, until_ms: int, stage: str, report: Report) -> Network:
-    moments = training_moments(histories, task, task.recipe, until_ms)
-    events, epochs = len(histories.tokens), task.recipe
-    total = events + epochs.head_epochs * len(moments.event) + epochs.sequence_epochs * events
-    folded = label(
+def _examples(histories: Histories, task: Task, until_ms: int, stage: str, report: Report) -> Examples:
+    moments = training_moments(histories, task, until_ms)
+    total = len(histories.tokens)
+    return label(
         histories,
         moments,
         task.horizon_ms,
@@ -118,23 +122,41 @@ def _fit(histories: Histories, task: Task, until_ms: int, stage: str, report: Re
         lambda done: report(stage, done, total),
     )
 
-    def advance(done: int) -> None:
-        report(stage, done, total)
 
-    return train(histories, folded, task, advance, advance)
+def _fit(
+    histories: Histories,
+    examples: Examples,
+    columns: npt.NDArray[np.int64],
+    task: Task,
+    stage: str,
+    report: Report,
+) -> Network:
+    recipe = task.recipe
+    total = recipe.head_epochs * len(examples.bin) + recipe.sequence_epochs * len(histories.tokens)
+    return train(histories, examples, columns, task, lambda done: report(stage, done, total))
+
+
+def _risks_after_longest_silence(
+    network: Network, platt: Platt, histories: Histories, task: Task
+) -> npt.NDArray[np.float64]:
+    """Risks of the users active at the end, had they been silent for the whole grid."""
+    events = cut_moments(histories, np.array([task.until_ms]), task.active_ms).event
+    moments = histories.times[events] + np.float64(1000 * silence_grid_s()[-1])
+    features = features_at(aggregates_at(histories, events), moments)
+    return platt.probability(logits_of(network, histories, events, features))
 
 
 def _check_enough(histories: Histories, task: Task) -> None:
     needed = task.until_ms - 3 * task.horizon_ms
     if not len(histories.tokens) or histories.times.min() > needed:
         raise ConfigurationError(
-            f"training needs events from before {format_timestamp(needed)} on: three horizons before --train-until; "
-            "give more data, a later --train-until or a shorter --horizon"
+            f"training needs events from before {format_timestamp(needed)}, three horizons before "
+            "--train-until: give more data, a later --train-until or a shorter --horizon"
         )
 
 
 def _manifest(
-    histories: Histories, task: Task, name: str, validated: Validated, grid: tuple[int, ...]
+    histories: Histories, task: Task, name: str, validated: Validated, edges: BandEdges
 ) -> Manifest:
     size = task.size
     return Manifest(
@@ -145,11 +167,11 @@ def _manifest(
         ),
         data_fingerprint=histories.fingerprint,
         token_encoding=TokenEncoding(len(EVENT_TYPES), size.category_buckets, size.item_buckets),
-        silence_grid_s=grid,
+        silence_grid_s=silence_grid_s(),
         horizon_days=task.horizon_ms / DAY_MS,
         churn_definition=ChurnDefinition(task.churn_types, task.active_ms / DAY_MS),
         time_zone="UTC",
-        band_edges=EDGES,
+        band_edges=edges,
         window=size.window,
         layers=size.layers,
         width=size.width,

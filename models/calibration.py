@@ -19,20 +19,32 @@ class Platt(NamedTuple):
 
     def probability(self, logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of ``logits``."""
-        return 1.0 / (1.0 + np.exp(-(self.slope * logits + self.intercept)))
+        return 0.5 * (1.0 + np.tanh(0.5 * (self.slope * logits + self.intercept)))
 
 
 def fit_platt(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.float32]) -> Platt:
-    """Maximum likelihood by Newton's method, drawn slightly to slope 1 and intercept 0 for small samples."""
+    """Maximum likelihood, drawn slightly to slope 1 and intercept 0 for small samples.
+
+    Newton's method on a convex loss; a step that would overshoot is halved until the loss falls.
+    """
     design = np.stack([logits, np.ones_like(logits)], axis=1)
     prior = np.array([1.0, 0.0])
-    weights = prior.copy()
-    for _ in range(50):
-        probability = 1.0 / (1.0 + np.exp(-(design @ weights)))
+
+    def loss_at(weights: npt.NDArray[np.float64]) -> float:
+        outputs = design @ weights
+        return float(
+            (np.logaddexp(0.0, outputs) - labels * outputs).sum() + ((weights - prior) ** 2).sum() / 2
+        )
+
+    weights, loss = prior, loss_at(prior)
+    for _ in range(100):
+        probability = 0.5 * (1.0 + np.tanh(0.5 * (design @ weights)))
         gradient = design.T @ (probability - labels) + (weights - prior)
         curvature = (design * (probability * (1.0 - probability))[:, None]).T @ design + np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        weights -= step
-        if np.abs(step).max() < 1e-10:
+        while (lower := loss_at(weights - step)) > loss and np.abs(step).max() > 1e-12:
+            step /= 2.0
+        if loss - lower < 1e-9 * loss:
             break
+        weights, loss = weights - step, lower
     return Platt(float(weights[0]), float(weights[1]))

@@ -15,7 +15,7 @@ BIN_EDGES: Final = tuple(day / 28 for day in _BIN_DAYS)
 """Upper edges of the hazard bins as parts of the horizon; a last bin without an end follows."""
 
 BINS_WITHIN_HORIZON: Final = BIN_EDGES.index(1.0) + 1
-"""16: a row of them fills whole vector registers, so that a sum over it never depends on where the row lies."""
+"""16, which fill a vector register: a sum over a row of them never depends on where the row lies."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,33 @@ class Size:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained; times in days."""
+    """How the network is trained.
+
+    Moments, in days: a cut ``cut_every`` so often, back to ``cut_back`` before the end, with the users
+    silent for at most ``longest_silence``; and the share ``event_moments`` of the events since then.
+    """
 
     cut_every: float = 5.0
-    cut_back: float = 190.0
+    cut_back: float = 150.0
     longest_silence: float = 110.0
     event_moments: float = 0.5
-    head_epochs: int = 24
+    head_epochs: int = 8
     head_rate: float = 2e-3
-    sequence_epochs: int = 4
+    sequence_epochs: int = 3
     sequence_rate: float = 1e-3
     weight_decay: float = 0.05
-    dropout: float = 0.1
+    dropout: float = 0.2
     batch: int = 1024
-    tokens_per_batch: int = 2048
+    users_per_batch: int = 64
     next_event_weight: float = 0.3
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is predicted: no event of ``churn_types`` within ``horizon_ms``, nothing known from ``until_ms`` on.
+    """What is predicted: no event of ``churn_types`` within ``horizon_ms``.
 
-    ``active_ms``: users with an event this recently are those whom validation and calibration ask about.
+    ``until_ms``: nothing from this moment on is known. ``active_ms``: validation and calibration ask
+    about users with an event this recently.
     """
 
     until_ms: int

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.configuration import BIN_EDGES, ChurnTypes, Recipe, Task
+from models.configuration import BIN_EDGES, ChurnTypes, Task
 from models.histories import Histories, aggregates_at, next_churn_event
 from streamer.core.aggregates import DAY_MS
 from streamer.core.features import features_at
@@ -38,11 +38,6 @@ class Examples(NamedTuple):
     seen: npt.NDArray[np.bool_]
     churned: npt.NDArray[np.float32]
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Examples:
-        """The chosen examples."""
-        moments = Moments(self.moments.event[chosen], self.moments.time_ms[chosen])
-        return Examples(moments, *(column[chosen] for column in self[1:]))
-
 
 def cut_moments(histories: Histories, times_ms: npt.NDArray[np.int64], longest_silence_ms: float) -> Moments:
     """Every user at each time who has an event before it and has not been silent for longer."""
@@ -57,8 +52,9 @@ def cut_moments(histories: Histories, times_ms: npt.NDArray[np.int64], longest_s
     return Moments(np.concatenate(events), np.concatenate(moments))
 
 
-def training_moments(histories: Histories, task: Task, recipe: Recipe, until_ms: int) -> Moments:
+def training_moments(histories: Histories, task: Task, until_ms: int) -> Moments:
     """Cuts back from ``until_ms``, and a share of the events since the earliest cut."""
+    recipe = task.recipe
     step = recipe.cut_every * DAY_MS
     earliest = max(until_ms - recipe.cut_back * DAY_MS, float(histories.times.min()) + step)
     cuts = np.arange(until_ms - step, earliest, -step).astype(np.int64)

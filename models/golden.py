@@ -11,7 +11,7 @@ from models.calibration import Platt
 from models.histories import Histories
 from models.network import Network
 from models.query_head import Query
-from models.training import hidden_of, sequences_of
+from models.sequences import hidden_of, sequences_of
 from schemas.golden import Golden, GoldenHistory
 from streamer.core.aggregates import empty, fold
 from streamer.core.features import features_at

@@ -17,7 +17,10 @@ from streamer.core.token import EVENT_HASH_AT, PURCHASE, TOKEN_BYTES, TokenArray
 
 
 class Histories(NamedTuple):
-    """``tokens`` ``[events]``, user after user, each in the ring's order; user u has ``starts[u]:starts[u + 1]``."""
+    """``tokens`` ``[events]``: user after user, each in the ring's order.
+
+    ``starts`` ``[users + 1]``: user u has the events ``starts[u]`` to ``starts[u + 1]``.
+    """
 
     tokens: TokenArray
     starts: npt.NDArray[np.int64]

@@ -38,7 +38,7 @@ class NextEvent(nn.Module):
         self.numbers = nn.Linear(size.width, 2)
 
     def loss(self, hidden: Tensor, codes: Tensor, numbers: Tensor) -> Tensor:
-        """Mean loss of predicting ``codes`` ``[events, 3]`` and ``numbers`` from the ``hidden`` before them."""
+        """Mean loss of predicting ``codes`` ``[events, 3]`` and ``numbers`` from ``hidden`` before them."""
         categories = cross_entropy(self.categories(hidden), codes[:, 1])
         amounts = smooth_l1_loss(self.numbers(hidden), numbers[:, [_GAP, _VALUE]])
         return cross_entropy(self.types(hidden), codes[:, 0]) + 0.25 * categories + amounts

@@ -1,9 +1,9 @@
 """The query head: the risk of a user, asked at any moment of silence.
 
 Features enter twice, standardised and piecewise-linear over their quantiles (Gorishniy et al., "On
-Embeddings for Numerical Features in Tabular Deep Learning", 2022), and lead to hazards over the time to the next event of
-the churn kind: a small network, a linear path beside it and a residual from the transformer's hidden
-vector, which begins at zero.
+Embeddings for Numerical Features in Tabular Deep Learning", 2022), and lead to hazards over the time to
+the next event of the churn kind: a small network, a linear path beside it and a residual from the
+transformer's hidden vector, which begins at zero.
 """
 
 from __future__ import annotations
@@ -21,10 +21,16 @@ BINS: Final = len(BIN_EDGES) + 1
 
 
 class FeatureEncoding(nn.Module):
-    """Features ``[queries, n]`` to ``[queries, n * (1 + quantiles)]``, with constants of the training data."""
+    """The features ``columns`` of ``[queries, n]`` to ``[queries, columns * (1 + quantiles)]``.
 
-    def __init__(self, features: npt.NDArray[np.float32], quantiles: int) -> None:
+    Its constants come from ``features``, those of the training data.
+    """
+
+    def __init__(
+        self, features: npt.NDArray[np.float32], columns: npt.NDArray[np.int64], quantiles: int
+    ) -> None:
         super().__init__()
+        features = features[:, columns]
         lowest, highest = np.quantile(features, (0.001, 0.999), axis=0)
         kept = np.clip(features, lowest, highest)
         edges = np.quantile(kept, np.linspace(0.0, 1.0, quantiles + 1), axis=0).T
@@ -41,6 +47,7 @@ class FeatureEncoding(nn.Module):
         }
         for name, values in constants.items():
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)))
+        self.register_buffer("columns", torch.from_numpy(columns))
 
     @property
     def outputs(self) -> int:
@@ -50,7 +57,8 @@ class FeatureEncoding(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class; what lies outside the training data's range counts as its edge."""
-        kept = torch.clamp(features, self.get_buffer("lowest"), self.get_buffer("highest"))
+        kept = features.index_select(1, self.get_buffer("columns"))
+        kept = torch.clamp(kept, self.get_buffer("lowest"), self.get_buffer("highest"))
         standard = (kept - self.get_buffer("mean")) * self.get_buffer("scale")
         pieces = kept[:, :, None] * self.get_buffer("slopes") + self.get_buffer("offsets")
         return torch.cat([standard, torch.clamp(pieces, 0.0, 1.0).flatten(1)], dim=1)

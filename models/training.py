@@ -6,7 +6,7 @@ correct it; the transformer also learns to predict each next event, which keeps 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,24 +14,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from models.configuration import Recipe, Size, Task
+from models.configuration import Task
 from models.examples import Examples
 from models.histories import Histories
 from models.network import Network, base_hazards, hazard_loss
 from models.query_head import FeatureEncoding, QueryHead, survival_logit
+from models.sequences import Sequences, hidden_of, ranges, sequences_of, user_events
 from models.transformer import Transformer
-from streamer.core.transformer_inputs import TransformerInputs, transformer_inputs
 
 Progress = Callable[[int], None]
 """Told how many more units of work were done."""
-
-
-class Sequences(NamedTuple):
-    """Transformer inputs of all events, and where each user's begin (``[users + 1]``)."""
-
-    codes: Tensor
-    numbers: Tensor
-    starts: npt.NDArray[np.int64]
 
 
 class Tensors(NamedTuple):
@@ -42,14 +34,6 @@ class Tensors(NamedTuple):
     bins: Tensor
     seen: Tensor
     churned: Tensor
-
-
-def sequences_of(histories: Histories, size: Size) -> Sequences:
-    """What the transformer sees of ``histories``."""
-    inputs: TransformerInputs = transformer_inputs(
-        histories.tokens, histories.previous_times(), size.category_buckets, size.item_buckets
-    )
-    return Sequences(torch.from_numpy(inputs.codes), torch.from_numpy(inputs.numbers), histories.starts)
 
 
 def as_tensors(examples: Examples) -> Tensors:
@@ -65,29 +49,37 @@ def as_tensors(examples: Examples) -> Tensors:
 
 
 def train(
-    histories: Histories, examples: Examples, task: Task, on_head: Progress, on_sequence: Progress
+    histories: Histories,
+    examples: Examples,
+    columns: npt.NDArray[np.int64],
+    task: Task,
+    progress: Progress,
 ) -> Network:
-    """A network trained on ``examples`` of ``histories``, the same for the same seed, in evaluation mode."""
+    """A network trained on ``examples`` of ``histories``, the same for the same seed, in evaluation mode.
+
+    ``columns``: the features that the query head uses.
+    """
     torch.manual_seed(task.seed)
     data = as_tensors(examples)
-    encoding = FeatureEncoding(examples.features, task.size.quantiles)
+    encoding = FeatureEncoding(examples.features, columns, task.size.quantiles)
     hazards = base_hazards(data.bins, data.seen)
     head = QueryHead(encoding, task.size, task.recipe.dropout, hazards)
     network = Network(Transformer(task.size), head)
-    train_head(network, data, task.recipe, task.seed, on_head)
-    train_sequence(network, sequences_of(histories, task.size), data, task.recipe, task.seed, on_sequence)
+    train_head(network, data, task, progress)
+    train_sequence(network, sequences_of(histories, task.size), data, task, progress)
     return network.eval()
 
 
-def train_head(network: Network, data: Tensors, recipe: Recipe, seed: int, progress: Progress) -> None:
+def train_head(network: Network, data: Tensors, task: Task, progress: Progress) -> None:
     """Train the query head without the residual; a unit of progress is an example."""
+    recipe = task.recipe
     head = network.head.train()
     hidden = torch.zeros(recipe.batch, network.transformer.size.width)
     count = len(data.event)
     steps = recipe.head_epochs * -(-count // recipe.batch)
     trained = [value for name, value in head.named_parameters() if not name.startswith("residual")]
     optimiser, schedule = _optimiser(trained, recipe.head_rate, recipe.weight_decay, steps)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(task.seed)
     for _ in range(recipe.head_epochs):
         for chosen in torch.randperm(count, generator=generator).split(recipe.batch):
             logits = head(hidden[: len(chosen)], data.features[chosen])
@@ -98,85 +90,73 @@ def train_head(network: Network, data: Tensors, recipe: Recipe, seed: int, progr
 
 
 def train_sequence(
-    network: Network, sequences: Sequences, data: Tensors, recipe: Recipe, seed: int, progress: Progress
+    network: Network, sequences: Sequences, data: Tensors, task: Task, progress: Progress
 ) -> None:
-    """Train transformer, residual and next-event heads under a head that stays; a unit of progress is an event."""
+    """Train transformer, residual and next-event heads under a head that stays.
+
+    A unit of progress is an event.
+    """
+    recipe = task.recipe
     with torch.no_grad():
-        base = network.head(torch.zeros(len(data.event), network.transformer.size.width), data.features)
-    batches = list(user_batches(sequences.starts, recipe.tokens_per_batch))
+        base = network.head(torch.zeros(len(data.event), task.size.width), data.features)
+    users = len(sequences.starts) - 1
+    batches = -(-users // recipe.users_per_batch)
     trained = [
         *network.transformer.parameters(),
         *network.next_event.parameters(),
         *network.head.residual.parameters(),
     ]
-    steps = recipe.sequence_epochs * len(batches)
+    steps = recipe.sequence_epochs * batches
     optimiser, schedule = _optimiser(trained, recipe.sequence_rate, recipe.weight_decay, steps)
-    order = np.random.default_rng(seed)
+    order = np.random.default_rng(task.seed)
     for _ in range(recipe.sequence_epochs):
-        for index in order.permutation(len(batches)):
-            users = batches[index]
-            events = user_events(sequences.starts, users)
-            hidden = hidden_of(network.transformer, sequences, users)
-            picked = examples_of(data.event, sequences.starts, users)
-            row = np.searchsorted(events, data.event[picked]) if len(events) else picked
-            logits = base[picked] + network.head.residual(hidden[row])
-            loss = hazard_loss(logits, data.bins[picked], data.seen[picked], data.churned[picked])
-            follows = np.flatnonzero(np.diff(events) == 1)
-            follows = follows[~np.isin(events[follows + 1], sequences.starts)]
-            if len(follows):
-                following = events[follows + 1]
-                loss = loss + recipe.next_event_weight * network.next_event.loss(
-                    hidden[follows], sequences.codes[following], sequences.numbers[following]
+        for shuffled in np.array_split(order.permutation(users), batches):
+            batch = np.sort(shuffled)
+            events = user_events(sequences.starts, batch)
+            hidden = hidden_of(network.transformer, sequences, batch)
+            loss = recipe.next_event_weight * _next_event_loss(network, sequences, events, hidden)
+            asked = examples_of(data.event, sequences.starts, batch)
+            if len(asked):
+                residual = network.head.residual(hidden[np.searchsorted(events, data.event[asked])])
+                # Batches differ in their examples: each example counts alike, not each batch.
+                share = len(asked) * batches / len(data.event)
+                loss = loss + share * hazard_loss(
+                    base[asked] + residual, data.bins[asked], data.seen[asked], data.churned[asked]
                 )
             _descend(loss, optimiser, schedule, trained)
             progress(len(events))
 
 
-def user_batches(starts: npt.NDArray[np.int64], tokens: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Users of like length together, each batch of at most ``tokens`` events once padded, or of one user."""
-    lengths = np.diff(starts)
-    batch: list[int] = []
-    for user in np.argsort(lengths, kind="stable"):
-        if batch and lengths[user] * (len(batch) + 1) > tokens:
-            yield np.sort(np.array(batch))
-            batch = []
-        batch.append(int(user))
-    if batch:
-        yield np.sort(np.array(batch))
-
-
-def user_events(starts: npt.NDArray[np.int64], users: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Indices of all events of ``users`` (ascending), ascending."""
-    return np.concatenate([np.arange(starts[user], starts[user + 1]) for user in users])
+def _next_event_loss(
+    network: Network, sequences: Sequences, events: npt.NDArray[np.int64], hidden: Tensor
+) -> Tensor:
+    """Loss of predicting, from each of ``events`` that is not its user's last, the one that follows."""
+    followed = np.flatnonzero(~np.isin(events + 1, sequences.starts))
+    if not len(followed):
+        return hidden.sum() * 0.0
+    following = events[followed] + 1
+    return network.next_event.loss(hidden[followed], sequences.codes[following], sequences.numbers[following])
 
 
 def examples_of(
     example_events: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], users: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Indices of the examples (sorted by event) that belong to ``users``."""
-    first = np.searchsorted(example_events, starts[users])
-    last = np.searchsorted(example_events, starts[users + 1])
-    return np.concatenate([np.arange(*bounds) for bounds in zip(first, last, strict=True)])
-
-
-def hidden_of(transformer: Transformer, sequences: Sequences, users: npt.NDArray[np.int64]) -> Tensor:
-    """Hidden vectors after every event of ``users``, ``[events, width]`` in the order of :func:`user_events`."""
-    bounds = [slice(sequences.starts[user], sequences.starts[user + 1]) for user in users]
-    codes = torch.nn.utils.rnn.pad_sequence([sequences.codes[part] for part in bounds], batch_first=True)
-    numbers = torch.nn.utils.rnn.pad_sequence([sequences.numbers[part] for part in bounds], batch_first=True)
-    lengths = torch.tensor([part.stop - part.start for part in bounds])
-    inside = torch.arange(codes.shape[1]) < lengths[:, None]
-    return transformer(codes, numbers)[inside]
+    bounds = np.searchsorted(example_events, np.stack([starts[users], starts[users + 1]]))
+    return ranges(bounds[0], bounds[1])
 
 
 @torch.no_grad()
-def logits_of(network: Network, histories: Histories, examples: Examples) -> npt.NDArray[np.float64]:
-    """Uncalibrated log odds of churn for each example, ``[examples]``."""
+def logits_of(
+    network: Network,
+    histories: Histories,
+    events: npt.NDArray[np.int64],
+    features: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float64]:
+    """Uncalibrated log odds of churn ``[questions]``, asked with ``features`` after ``events``."""
     sequences = sequences_of(histories, network.transformer.size)
-    hidden = torch.empty(len(histories.tokens), network.transformer.size.width)
-    for users in user_batches(sequences.starts, 8192):
-        hidden[user_events(sequences.starts, users)] = hidden_of(network.transformer, sequences, users)
-    logits = network.head(hidden[examples.moments.event], torch.from_numpy(examples.features))
+    hidden = hidden_of(network.transformer, sequences, np.arange(histories.users))
+    logits = network.head(hidden[events], torch.from_numpy(features))
     return survival_logit(logits).numpy().astype(np.float64)
 
 

@@ -49,7 +49,7 @@ class Block(nn.Module):
         )
 
     def forward(self, stream: Tensor, ages: Tensor) -> Tensor:
-        """``stream`` ``[users, events, width]``; ``ages`` ``[events, events]``, how much older the column is."""
+        """``stream`` ``[users, events, width]``; ``ages`` ``[events, events]``: of column against row."""
         users, events, width = stream.shape
         heads, window = self.age_bias.shape
         packed = self.query_key_value(self.attention_norm(stream))

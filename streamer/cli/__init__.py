@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": LazyCommand("streamer.cli.replay:command", "Publish files of events."),
     "export": LazyCommand("streamer.cli.export:command", "Write a topic into a file."),
     "dataset": LazyCommand("streamer.cli.dataset:command", "Turn a known source into a file of events."),
+    "train": LazyCommand("streamer.cli.train:command", "Make a model bundle from files of events."),
 }
 
 

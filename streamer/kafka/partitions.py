@@ -30,7 +30,7 @@ class OwnedPartition:
 
     writer: TransactionalWriter
     progress: PartitionProgress
-    # Records below it are in a committed transaction.
+    # Records below it are in a committed transaction; 0 until the first batch since the assignment.
     next_offset: int = 0
     # End of the newest batch that was put into the stream.
     handed_to: int = 0
@@ -178,10 +178,12 @@ class Partitions:
             return
 
         async def commit() -> None:
-            changelog_offset = await owned.writer.commit(outcome, next_offset)
+            # A tick leaves the offset alone, which is not known here before the first batch.
+            changelog_offset = await owned.writer.commit(outcome, next_offset if records else None)
             self._store.write(partition, outcome.state.items(), changelog_offset)
-            owned.next_offset = next_offset
-            owned.progress.committed_to(next_offset, len(records))
+            if records:
+                owned.next_offset = next_offset
+                owned.progress.committed_to(next_offset, len(records))
 
         owned.commit = asyncio.create_task(self._guarded(partition, commit()))
 

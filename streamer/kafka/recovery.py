@@ -7,8 +7,10 @@ from time import monotonic
 from typing import Any, cast
 
 from faust.tables.manager import TableManager
-from faust.tables.recovery import Recovery
+from faust.tables.recovery import Recovery, ServiceStopped
 from faust.types import TP
+from mode.services import WaitArgT
+from mode.utils.times import Seconds
 
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.store import PartitionStore
@@ -45,6 +47,16 @@ class PositionRecovery(Recovery):
         if all(positions.get(tp, -1) > self.active_highwaters[tp] for tp in self.active_tps):
             self.active_offsets.update(self.active_highwaters)
             self.signal_recovery_end.set()
+
+    async def _wait(self, coro: WaitArgT, timeout: Seconds | None = None) -> None:  # noqa: ASYNC109 - Faust's
+        try:
+            await super()._wait(coro, timeout)
+        except ServiceStopped:
+            # Faust takes a time-out for a stop and ends recovery without a word, and the worker would
+            # hold its partitions for ever without processing them.
+            if not self.should_stop:
+                await self.app.crash(TimeoutError("the broker did not answer during recovery"))
+            raise
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         # Faust resumes the event partitions, then seeks to the committed offsets and empties its

@@ -164,7 +164,7 @@ async def _producer(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaProduce
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         enable_idempotence=True,
-        compression_type="lz4",
+        compression_type="zstd",
         max_batch_size=_BATCH_BYTES,
         max_request_size=_REQUEST_BYTES,
     )

@@ -21,7 +21,7 @@ BATCH_BYTES = 960 * 1024
 TRANSACTION_TIMEOUT_MS = 15_000
 # A new transaction is refused while the broker still writes the last one's markers, which takes a few
 # milliseconds; the default back-off of 100 ms would be the time of every second transaction.
-RETRY_BACKOFF_MS = 5
+RETRY_BACKOFF_MS = 20
 
 # aiokafka's builder takes headers as a list.
 Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
@@ -44,7 +44,7 @@ class TransactionalWriter:
             bootstrap_servers=options.bootstrap,
             transactional_id=f"{options.application_id}-{options.event_topic}-{partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=BATCH_BYTES,
             linger_ms=0,
             retry_backoff_ms=RETRY_BACKOFF_MS,
@@ -60,8 +60,8 @@ class TransactionalWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def commit(self, outcome: Outcome, next_offset: int) -> int | None:
-        """Write ``outcome`` and commit ``next_offset`` of the source partition.
+    async def commit(self, outcome: Outcome, next_offset: int | None) -> int | None:
+        """Write ``outcome`` and commit ``next_offset`` of the source partition, if one is given.
 
         Returns: the changelog offset of the last table write; ``None`` when there was none or the
         broker did not tell.
@@ -87,8 +87,10 @@ class TransactionalWriter:
                 pending.append(future)
                 if topic == self._changelog:
                     changelog = (future, batch.record_count())
-        offsets = {self._source: OffsetAndMetadata(next_offset, "")}
-        await asyncio.gather(*pending, producer.send_offsets_to_transaction(offsets, self._group))
+        if next_offset is not None:
+            offsets = {self._source: OffsetAndMetadata(next_offset, "")}
+            pending.append(asyncio.ensure_future(producer.send_offsets_to_transaction(offsets, self._group)))
+        await asyncio.gather(*pending)
         await producer.commit_transaction()
         if changelog is None:
             return None

@@ -23,19 +23,20 @@ TOLERANCE: Final = 1e-5
 
 
 def check_golden(bundle: Bundle, golden: Golden, file: Path) -> None:
-    """Raise :class:`~schemas.errors.BundleError` unless ``bundle`` gives what ``golden``, read from ``file``, expects."""
+    """Raise ``BundleError`` unless ``bundle`` gives what ``golden``, read from ``file``, expects."""
     model = OnnxRiskModel(bundle, cache_users=1)
     for number, history in enumerate(golden.histories):
         try:
             difference = _difference(model, history)
         except Exception as error:
             raise BundleError(
-                f"{file}: golden history {number} cannot be run through the graphs: {error}. Train the bundle again."
+                f"{file}: golden history {number} cannot be run through the graphs: {error}. "
+                "Train the bundle again."
             ) from error
         if not difference <= TOLERANCE:
             raise BundleError(
-                f"{file}: the graphs differ from golden history {number} by {difference:.2g}, more than {TOLERANCE:g}: "
-                "the bundle does not fit this program or this ONNX Runtime; train it again."
+                f"{file}: the graphs differ from golden history {number} by {difference:.2g}, more than "
+                f"{TOLERANCE:g}: the bundle does not fit this program or this ONNX Runtime; train it again."
             )
 
 

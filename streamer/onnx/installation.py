@@ -12,7 +12,9 @@ RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
 
 
 def check_installation(installed: Iterable[str] | None = None) -> str:
-    """The installed one of :data:`RUNTIMES`; ``installed`` (distribution names) is this environment's by default.
+    """The installed one of :data:`RUNTIMES`.
+
+    ``installed`` are names of distributions, by default those of this environment.
 
     Both write the same files over each other without a warning, so that two are as bad as none. Raises
     :class:`~schemas.errors.ConfigurationError`.

@@ -17,7 +17,10 @@ from schemas.bundle import Manifest
 
 @dataclass(slots=True)
 class Entry:
-    """A cached user. ``position`` and ``newest``: place in the history, time and hash of the last event in it."""
+    """A cached user; ``position`` and ``newest`` tell the last event in it.
+
+    ``position``: how many events came before it. ``newest``: its packed time and event hash.
+    """
 
     slot: int
     position: int
@@ -47,7 +50,7 @@ class KeyValueArena:
         return entry
 
     def claim(self, user_id: str) -> Entry:
-        """A new entry for a user who has none, zeroed, taken from the least recently used where none is free."""
+        """A new, zeroed entry for a user who has none; the least recently used gives way."""
         slot = self._free.pop() if self._free else self._entries.popitem(last=False)[1].slot
         entry = Entry(slot, -1, b"")
         self._entries[user_id] = entry
@@ -55,7 +58,7 @@ class KeyValueArena:
         return entry
 
     def clear(self, entry: Entry) -> None:
-        """Zero an entry's keys and values: an inexact start of a rebuild is then the same wherever it happens."""
+        """Zero an entry's keys and values: a rebuild then starts alike wherever it happens."""
         self.array[entry.slot] = 0.0
 
     def write(

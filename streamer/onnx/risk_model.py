@@ -80,7 +80,8 @@ class OnnxRiskModel:
         for start in range(0, len(hidden), QUERY_BATCH):
             part = slice(start, min(start + QUERY_BATCH, len(hidden)))
             inputs = {"hidden": _padded(hidden[part]), "features": _padded(features[part])}
-            answers[part] = self.bundle.query.run(None, inputs)[0][: part.stop - part.start]
+            (probability,) = cast(list[npt.NDArray[np.float32]], self.bundle.query.run(None, inputs))
+            answers[part] = probability[: part.stop - part.start]
         return answers
 
     def evict(self, user_ids: Iterable[str]) -> None:

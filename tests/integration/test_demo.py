@@ -104,11 +104,11 @@ def demo(tmp_path: Path, *arguments: str) -> Iterator[Demo]:
         yield running
     finally:
         running.look()
-        for child in [*running.started.values(), psutil.Popen]:
-            if isinstance(child, psutil.Process) and child.is_running():
-                child.kill()
         process.kill()
         process.wait()
+        for child in running.started.values():
+            if child.is_running():
+                child.kill()
 
 
 def test_a_short_run_reports_what_came_out_of_kafka_and_leaves_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from streamer.broker import LocalBroker
 from tests.integration.conftest import Broker
 from tests.integration.transactions_harness import PARTITIONS, Scenario, WorkerProcess, eventually
 from tests.integration.transactions_worker import POISON
@@ -94,6 +95,29 @@ def test_worker_frozen_past_its_session_is_fenced_and_ends(scenario: ScenarioTes
     scenario(body)
 
 
+def test_broker_killed_and_restarted(own_broker: LocalBroker, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with Scenario(own_broker.bootstrap, "t.", tmp_path, seed=1) as scenario:
+            worker = scenario.worker()
+
+            async def all_answered() -> bool:
+                # A worker whose commit was cut off cannot know how that ended. It may end itself, and
+                # its supervisor starts it again.
+                nonlocal worker
+                if worker.exit_code is not None:
+                    worker = scenario.worker()
+                return len(await scenario.outputs()) >= len(scenario.sent)
+
+            async with scenario.load(LOAD_PER_S):
+                await _progressed(scenario)
+                own_broker.kill()
+                await asyncio.to_thread(own_broker.restart)
+            await eventually(all_answered, "an output for each record")
+            await scenario.assert_exactly_once()
+
+    asyncio.run(body())
+
+
 def test_stage_failure_ends_the_process_and_commits_nothing_of_the_batch(scenario: ScenarioTest) -> None:
     async def body(scenario: Scenario) -> None:
         worker = scenario.worker(refuse_poison=True)
@@ -155,6 +179,20 @@ def test_wall_time_only_when_caught_up_and_then_also_without_records(scenario: S
         # Only the last batch of each partition reached the end of what was sent.
         assert 0 < sum(output.current for output in answers) <= PARTITIONS * scenario.arguments.max_batch
         assert sum(not output.user for output in outputs) == PARTITIONS
+        await scenario.assert_exactly_once()
+
+    scenario(body)
+
+
+def test_tick_before_the_first_batch_leaves_the_offset_alone(scenario: ScenarioTest) -> None:
+    async def body(scenario: Scenario) -> None:
+        await scenario.send(1000)
+        for ticks in (1, 2, 3):
+            worker = scenario.worker(answer_ticks=True)
+            await scenario.wait_for_outputs(1000 + ticks * PARTITIONS)
+            worker.signal(signal.SIGTERM)
+            assert worker.wait() == 0
+        assert len(await scenario.outputs()) == 1000 + 3 * PARTITIONS
         await scenario.assert_exactly_once()
 
     scenario(body)

@@ -87,7 +87,9 @@ class Scenario:
             )
         finally:
             await admin.close()
-        self._producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5)
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, linger_ms=5, enable_idempotence=True
+        )
         await self._producer.start()
         return self
 

@@ -66,7 +66,7 @@ export class PopulationChart {
   draw() {
     const width = this.container.clientWidth;
     this.drawLegend();
-    if (!width || !this.span) return;
+    if (!width || !this.span || this.span[0] === this.span[1]) return;
     const highest = Math.max(100, ...this.points.map((point) => point[1] + point[2] + point[3] + point[4]));
     const toX = scale(...this.span, MARGIN.left, width - MARGIN.right);
     const toY = scale(0, highest * 1.02, HEIGHT - MARGIN.bottom, MARGIN.top);

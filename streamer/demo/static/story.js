@@ -47,7 +47,8 @@ function timeline(story, width) {
   const end = toX(clip(story.horizon_until_ms));
   root.append(
     svg("line", { class: "mark", x1: end, x2: end, y1: top, y2: bottom }),
-    svg("text", { class: "tick", x: Math.min(end, width - side), y: top - 8, "text-anchor": "end" }, "alert + horizon"),
+    svg("text", { class: "tick", x: Math.min(end, width - side), y: top - 8, "text-anchor": "end" },
+      `${Math.round((story.horizon_until_ms - story.revisions[0].at_ms) / DAY_MS)} days after the alert`),
   );
   for (const revision of story.revisions) {
     if (revision.at_ms > story.to_ms) continue;
@@ -59,6 +60,7 @@ function timeline(story, width) {
     root.append(shape);
   }
   for (const ms of monthStarts(story.from_ms, story.to_ms)) {
+    if (toX(ms) > width - side - 28) continue;
     root.append(
       svg("line", { class: "axis", x1: toX(ms), x2: toX(ms), y1: bottom, y2: bottom + 5 }),
       svg("text", { class: "tick", x: toX(ms) + 4, y: bottom + 17 }, monthName(ms)),

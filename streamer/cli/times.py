@@ -1,0 +1,46 @@
+"""Durations and moments as people type them: ``28d``, ``12h``; ``2017-10-01``."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import click
+
+from schemas.timestamps import parse_instant
+
+_UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "min": 60_000, "s": 1_000}
+_WRITTEN: Final = re.compile(r"(\d+(?:\.\d+)?)(d|h|min|s)")
+
+
+class Duration(click.ParamType):
+    """A positive duration; its value is in milliseconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds of ``28d`` and the like."""
+        if isinstance(value, int):
+            return value
+        written = _WRITTEN.fullmatch(str(value).strip())
+        duration = round(float(written[1]) * _UNITS_MS[written[2]]) if written else 0
+        if duration <= 0:
+            self.fail(
+                f"{value!r} is not a duration: write a number and d, h, min or s, as in 28d", param, ctx
+            )
+        return duration
+
+
+class Instant(click.ParamType):
+    """A moment, as :func:`~schemas.timestamps.parse_instant` reads it; its value is epoch milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Epoch milliseconds of ``2017-10-01`` and the like."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_instant(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

@@ -1,0 +1,77 @@
+"""The demo's bundle, damaged copies of it, and users to try it on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from schemas.bundle import MANIFEST_NAME
+from streamer.core.model import Encoding
+from streamer.core.ring import Placement, put
+from streamer.core.token import TOKEN, TOKEN_BYTES, place
+from streamer.onnx.bundle import Bundle, load_bundle
+
+DEMO_BUNDLE = Path(__file__).parents[1] / "streamer" / "demo" / "bundle"
+
+
+@cache
+def demo_bundle() -> Bundle:
+    """The demo's bundle, loaded once a test run."""
+    return load_bundle(DEMO_BUNDLE)
+
+
+def rewrite(bundle: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+    """Change a file of a bundle and give the manifest its new hash."""
+    data = change((bundle / name).read_bytes())
+    (bundle / name).write_bytes(data)
+    manifest = msgspec.json.decode((bundle / MANIFEST_NAME).read_bytes())
+    manifest["sha256"][name] = sha256(data).hexdigest()
+    (bundle / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
+
+
+@dataclass
+class Shopper:
+    """A user's ring as the streamer keeps it; every event is drawn from ``random``."""
+
+    user_id: str
+    random: np.random.Generator
+    ring: bytes = b""
+    placed: int = 0
+    before: float = math.nan
+    now_ms: int = 1_500_000_000_000
+
+    def happen(self, capacity: int, late_ms: int = 0) -> Encoding | None:
+        """One more event, ``late_ms`` before the newest; ``None`` where the ring does not take it."""
+        if not late_ms:
+            self.now_ms += int(self.random.exponential(3 * 86_400_000)) + 1
+        placed = put(self.ring, self._token(self.now_ms - late_ms), capacity)
+        if placed.placement not in (Placement.APPENDED, Placement.INSERTED):
+            return None
+        if placed.left:
+            self.before = float(place(placed.left, 0)[0])
+        self.ring = placed.ring
+        self.placed += 1
+        return self.encoding(appended=placed.placement is Placement.APPENDED)
+
+    def encoding(self, *, appended: bool) -> Encoding:
+        """The request to encode the newest token."""
+        return Encoding(self.user_id, self.ring, self.placed - 1, self.before, appended)
+
+    def _token(self, time_ms: int) -> bytes:
+        token = np.zeros(1, TOKEN)
+        token["time"] = time_ms
+        for name in ("event", "item", "category"):
+            token[name] = self.random.integers(1, 1 << 32)
+        token["value"] = self.random.choice([np.nan, self.random.lognormal(3, 1)])
+        token["type"] = self.random.integers(0, 12)
+        token["lines"] = self.random.integers(0, 40)
+        data = token.tobytes()
+        assert len(data) == TOKEN_BYTES
+        return data
