@@ -7,7 +7,7 @@ import msgspec
 from streamer.core.changes import Action, Obstacle
 
 
-class Episode(msgspec.Struct, array_like=True):
+class Episode(msgspec.Struct, array_like=True, gc=False):
     """A user at risk, from the raise to the resolve. ``level`` counts band edges, so 1 is watch.
 
     ``unsent`` says why nothing of it goes out: the user is held out, or it began before alerts were sent.
@@ -22,7 +22,7 @@ class Episode(msgspec.Struct, array_like=True):
     unsent: Action | None = None
 
 
-class Standing(msgspec.Struct, array_like=True):
+class Standing(msgspec.Struct, array_like=True, gc=False):
     """What the policy remembers of a user. Moments are epoch milliseconds, 0 for none.
 
     ``leaning_ms``: since when the risk has belonged to another band than the episode's, ``leaning_up``

@@ -20,7 +20,7 @@ _DAYS_AT = 8 * COLUMN["visit_days"]
 NO_AGGREGATES: bytes = empty(1).tobytes()
 
 
-class UserState(msgspec.Struct, array_like=True):
+class UserState(msgspec.Struct, array_like=True, gc=False):
     """Everything kept of one user.
 
     Aggregates are packed float64 columns (:mod:`streamer.core.aggregates`): ``base`` of all that left the

@@ -23,15 +23,13 @@ from streamer.demo.households import Households
 class Snapshot(NamedTuple):
     """The newest published score of every user, read at one moment of event time.
 
-    ``risk`` ``[users]``: probability at ``at_ms``; ``last_ms`` ``[users]``: newest event; ``alerted``
-    ``[users]``: whether an alert is open.
+    ``risk`` ``[users]``: probability at ``at_ms``; ``last_ms`` ``[users]``: newest event.
     """
 
     at_ms: int
     user_ids: list[str]
     risk: npt.NDArray[np.float64]
     last_ms: npt.NDArray[np.int64]
-    alerted: npt.NDArray[np.bool_]
 
 
 class RaisedAlert(NamedTuple):
@@ -42,7 +40,7 @@ class RaisedAlert(NamedTuple):
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """Quality of the published risks at one moment; precision to F1 are those of having an open alert."""
+    """Quality of the published risks at one moment; precision to F1 are those of a risk in the bands."""
 
     at: str
     horizon_days: float
@@ -73,9 +71,12 @@ class Confrontation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evaluate(
-    snapshot: Snapshot, households: Households, horizon_days: float, active_days: float
+    snapshot: Snapshot, households: Households, horizon_days: float, active_days: float, watch_edge: float
 ) -> Evaluation:
-    """Judge a snapshot. Without anybody at risk every figure is 0."""
+    """Judge a snapshot, in which a risk of ``watch_edge`` or more says churn.
+
+    Without anybody at risk every figure is 0.
+    """
     horizon_ms = int(horizon_days * MILLISECONDS_PER_DAY)
     chosen = snapshot.last_ms >= snapshot.at_ms - int(active_days * MILLISECONDS_PER_DAY)
     churned = np.array(
@@ -86,10 +87,11 @@ def evaluate(
         ],
         dtype=np.bool_,
     )
-    risk, alerted = snapshot.risk[chosen], snapshot.alerted[chosen]
+    risk = snapshot.risk[chosen]
+    flagged = risk >= watch_edge
     both = 0 < churned.sum() < len(churned)
-    hits = int((alerted & churned).sum())
-    precision = _share(hits, int(alerted.sum()))
+    hits = int((flagged & churned).sum())
+    precision = _share(hits, int(flagged.sum()))
     recall = _share(hits, int(churned.sum()))
     return Evaluation(
         at=format_timestamp(snapshot.at_ms),

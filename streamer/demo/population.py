@@ -37,7 +37,6 @@ class Population:
         self._partition = np.zeros(capacity, dtype=np.int64)
         self._risk_at_event = np.full(capacity, np.nan)
         self._curves = np.full((capacity, len(grid_s)), np.nan)
-        self._alerted = np.zeros(capacity, dtype=np.bool_)
         self._clocks_ms: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -62,7 +61,6 @@ class Population:
             self._risk_at_event[row] = np.nan
         self._last_ms[row] = last_ms
         self._curves[row] = [point.probability for point in score.risk_curve] or np.nan
-        self._alerted[row] = score.alert_id is not None
         partition = score.evidence.partition
         self._partition[row] = partition
         self._clocks_ms[partition] = max(self._clocks_ms.get(partition, scored_ms), scored_ms)
@@ -73,7 +71,6 @@ class Population:
             self._last_ms[row] = 0
             self._risk_at_event[row] = np.nan
             self._curves[row] = np.nan
-            self._alerted[row] = False
 
     def band_counts(self, active_days: float) -> BandCounts:
         """Users seen in the last ``active_days``, by band, each at the clock of its own partition."""
@@ -94,7 +91,6 @@ class Population:
             list(self._rows),
             self.risks(np.full(count, float(at_ms))),
             self._last_ms[:count].copy(),
-            self._alerted[:count].copy(),
         )
 
     def risks(self, at_ms: Floats) -> Floats:
@@ -122,4 +118,3 @@ class Population:
         self._partition = np.concatenate([self._partition, np.zeros_like(self._partition)])
         self._risk_at_event = np.concatenate([self._risk_at_event, np.full_like(self._risk_at_event, np.nan)])
         self._curves = np.concatenate([self._curves, np.full_like(self._curves, np.nan)])
-        self._alerted = np.concatenate([self._alerted, np.zeros_like(self._alerted)])

@@ -134,7 +134,8 @@ class Demonstration:
         audience.phase = "judging"
         audience.doing = "comparing the alerts with what the households did"
         households, horizon_days = audience.households, manifest.horizon_days
-        evaluation = evaluate(snapshot, households, horizon_days, manifest.churn_definition.active_days)
+        active_days, edge = manifest.churn_definition.active_days, manifest.band_edges.watch
+        evaluation = evaluate(snapshot, households, horizon_days, active_days, edge)
         confrontation = confront(
             audience.alerts.raised(),
             households,

@@ -49,6 +49,8 @@ def alert_in_words(alert: Alert, usual_gap_days: float | None) -> str:
             return f"household {data.user_id}: {habit(usual_gap_days)}, {silence} — {away}"
         case "churn.alert.resolved.v1":
             return f"household {data.user_id}: {resolution(alert)}"
+        case "churn.alert.deescalated.v1":
+            return f"household {data.user_id}: less at risk than before — {away}"
         case _:
             return f"household {data.user_id}: still silent after {in_days(silent)} — {away}"
 
@@ -61,7 +63,7 @@ def resolution(alert: Alert) -> str:
         case "late_event":
             return "was there after all: a purchase arrived late"
         case "expired":
-            return "forgotten after too long a silence"
+            return "stayed away for as long as the alert was for"
         case "erased":
             return "erased on request"
         case _:
@@ -97,9 +99,8 @@ def evaluation_in_words(evaluation: Evaluation) -> list[str]:
         f"{evaluation.horizon_days:g} days.",
         f"Risk ranks who stays away with AUROC {evaluation.auroc:.3f} "
         f"(Brier {evaluation.brier:.3f}, calibration error {evaluation.ece:.3f}).",
-        f"An open alert that day: {percent(evaluation.precision)} of those households stayed away "
-        f"(precision), and it had {percent(evaluation.recall)} of all who did (recall; F1 "
-        f"{evaluation.f1:.2f}).",
+        f"Of those whose risk was in a band that day, {percent(evaluation.precision)} stayed away "
+        f"(precision): {percent(evaluation.recall)} of all who did (recall; F1 {evaluation.f1:.2f}).",
     ]
 
 

@@ -19,21 +19,20 @@ def households(purchases: dict[str, list[float]]) -> Households:
     return known
 
 
-def snapshot(rows: list[tuple[str, float, float, bool]], at_ms: int) -> Snapshot:
-    """Rows of user, risk, day of the last event, whether alerted."""
+def snapshot(rows: list[tuple[str, float, float]], at_ms: int) -> Snapshot:
+    """Rows of user, risk, day of the last event."""
     return Snapshot(
         at_ms,
         [row[0] for row in rows],
         np.array([row[1] for row in rows]),
         np.array([day(row[2]) for row in rows]),
-        np.array([row[3] for row in rows]),
     )
 
 
 def test_only_those_seen_in_the_active_days_are_judged() -> None:
     known = households({"seen": [40], "gone": [39.9], "back": [90, 110]})
-    seen = snapshot([("seen", 0.9, 40, True), ("gone", 0.9, 39.9, True), ("back", 0.2, 90, False)], day(100))
-    judged = evaluate(seen, known, horizon_days=28, active_days=60)
+    seen = snapshot([("seen", 0.9, 40), ("gone", 0.9, 39.9), ("back", 0.2, 90)], day(100))
+    judged = evaluate(seen, known, horizon_days=28, active_days=60, watch_edge=0.65)
     assert judged.n == 2
     assert judged.base_rate == 0.5
     assert (judged.precision, judged.recall, judged.f1) == (1.0, 1.0, 1.0)
@@ -42,22 +41,22 @@ def test_only_those_seen_in_the_active_days_are_judged() -> None:
 
 @pytest.mark.parametrize(("returns", "churned"), [(100.0, False), (127.99, False), (128.0, True)])
 def test_the_horizon_is_half_open(returns: float, churned: bool) -> None:
-    judged = evaluate(snapshot([("u", 0.4, 90, False)], day(100)), households({"u": [90, returns]}), 28, 60)
+    judged = evaluate(snapshot([("u", 0.4, 90)], day(100)), households({"u": [90, returns]}), 28, 60, 0.65)
     assert judged.base_rate == float(churned)
     assert judged.brier == pytest.approx(0.36 if churned else 0.16)
 
 
-def test_counts_of_an_open_alert_give_precision_and_recall() -> None:
+def test_counts_of_risks_in_the_bands_give_precision_and_recall() -> None:
     purchases: dict[str, list[float]] = {"hit": [90], "missed": [90], "false": [90, 101], "calm": [90, 101]}
-    rows = [("hit", 0.8, 90.0, True), ("missed", 0.6, 90.0, False), ("false", 0.7, 90.0, True)]
-    rows += [("calm", 0.1, 90.0, False)]
-    judged = evaluate(snapshot(rows, day(100)), households(purchases), 28, 60)
+    rows = [("hit", 0.8, 90.0), ("missed", 0.6, 90.0), ("false", 0.7, 90.0)]
+    rows += [("calm", 0.1, 90.0)]
+    judged = evaluate(snapshot(rows, day(100)), households(purchases), 28, 60, 0.65)
     assert (judged.precision, judged.recall, judged.f1) == (0.5, 0.5, 0.5)
     assert judged.auroc == 0.75
 
 
 def test_nobody_at_risk_gives_zeros() -> None:
-    judged = evaluate(snapshot([("u", 0.5, 1, True)], day(100)), households({"u": [1]}), 28, 60)
+    judged = evaluate(snapshot([("u", 0.5, 1)], day(100)), households({"u": [1]}), 28, 60, 0.65)
     assert (judged.n, judged.auroc, judged.ece, judged.f1) == (0, 0.0, 0.0, 0.0)
 
 

@@ -68,7 +68,6 @@ def test_an_erased_user_is_not_counted() -> None:
     population.forget("u")
     population.forget("stranger")
     assert sum(population.band_counts(60)) == 0
-    assert not population.snapshot(day(1)).alerted.any()
 
 
 def test_a_snapshot_holds_everybody_at_one_moment() -> None:
@@ -78,5 +77,4 @@ def test_a_snapshot_holds_everybody_at_one_moment() -> None:
     seen = population.snapshot(day(8))
     assert seen.user_ids == ["a", "b"]
     assert seen.risk.tolist() == pytest.approx([0.6, 0.1])
-    assert seen.alerted.tolist() == [True, False]
     assert not any(math.isnan(risk) for risk in seen.risk)
