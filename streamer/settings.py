@@ -87,12 +87,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tick_s: Annotated[
         float, Meta(gt=0, le=60, description="Seconds between looks at the clock while no records come.")
     ] = 1.0
-    web_host: Annotated[
-        str, Meta(min_length=1, description="Address that the worker's web server binds.")
-    ] = "127.0.0.1"
-    web_port: Annotated[
-        int, Meta(ge=0, le=65535, description="Port of the worker's web server; 0 for none.")
-    ] = 6066
     log_format: Annotated[
         Literal["json", "console"], Meta(description="Log lines for machines or for people.")
     ] = "json"

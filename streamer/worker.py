@@ -80,8 +80,6 @@ def worker_options(settings: Settings) -> WorkerOptions:
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,
         live=settings.mode == "live",
-        web_host=settings.web_host,
-        web_port=settings.web_port or None,
     )
 
 

@@ -93,7 +93,6 @@ class Demonstration:
             bundle=self._bundle.absolute(),
             data_dir=directory / "state",
             mode="event-time",
-            web_port=0,
         )
         await create_missing_topics(settings)
         worker = self._worker = WorkerProcess(settings, directory)

@@ -75,9 +75,7 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
         broker_heartbeat_interval=HEARTBEAT_S,
         consumer_group_instance_id=options.instance_id,
         consumer_auto_offset_reset="earliest",
-        web_enabled=options.web_port is not None,
-        web_host=options.web_host,
-        web_port=options.web_port,
+        web_enabled=False,
         worker_redirect_stdouts=False,
     )
     table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))

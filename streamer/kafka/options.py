@@ -20,7 +20,6 @@ class WorkerOptions:
     max_batch: the most records of one transaction.
     tick_s: after this many seconds without records a partition's stage is called with none.
     live: whether wall time may move the clock of a partition that has caught up.
-    web_host, web_port: where Faust's web server listens; no port, no server.
     """
 
     bootstrap: str
@@ -31,8 +30,6 @@ class WorkerOptions:
     max_batch: int = 2000
     tick_s: float = 1.0
     live: bool = True
-    web_host: str = "127.0.0.1"
-    web_port: int | None = None
 
     @property
     def changelog_topic(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.model import Encoding
-from streamer.core.token import TOKEN_BYTES, TokenArray, as_array
+from streamer.core.token import TOKEN_BYTES, TokenArray, as_array, place
 from streamer.core.transformer_inputs import TransformerInputs, transformer_inputs
 from streamer.onnx.graphs import Bundle
 from streamer.onnx.key_value_arena import Entry, KeyValueArena
@@ -165,7 +165,7 @@ def _previous_times(tasks: list[_Task], tokens: TokenArray) -> npt.NDArray[np.fl
     start = 0
     for task in tasks:
         ring, at = task.encoding.ring, len(task.encoding.ring) - (task.tokens + 1) * TOKEN_BYTES
-        held = as_array(ring[at : at + TOKEN_BYTES])["time"][0] if at >= 0 else task.encoding.time_before_ring
+        held = place(ring, at)[0] if at >= 0 else task.encoding.time_before_ring
         before[start] = held
         start += task.tokens
     return before

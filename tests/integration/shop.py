@@ -40,7 +40,6 @@ class Shop:
             "STREAMER_BUNDLE": str(DEMO_BUNDLE),
             "STREAMER_DATA_DIR": str(directory / "state"),
             "STREAMER_MODE": "event-time",
-            "STREAMER_WEB_PORT": "0",
             **{f"STREAMER_{name.upper()}": value for name, value in settings.items()},
         }
 
