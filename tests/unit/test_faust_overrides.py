@@ -115,7 +115,7 @@ INNER = [
         "4f248be84a02f98e",
         "gets no records; clears the end signal only while it waits for some",
     ),
-    Inner(Recovery._wait, "to", "a time-out looks like a stop"),
+    Inner(Recovery._wait, "beac4f5e3e986d9b", "a time-out looks like a stop"),
     Inner(
         Recovery.on_recovery_completed,
         "2835f40bae1d8c71",
