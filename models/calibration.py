@@ -36,7 +36,8 @@ def fit_platt(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.float32]) 
             (np.logaddexp(0.0, outputs) - labels * outputs).sum() + ((weights - prior) ** 2).sum() / 2
         )
 
-    weights, loss = prior, loss_at(prior)
+    weights: npt.NDArray[np.float64] = prior
+    loss = loss_at(weights)
     for _ in range(100):
         probability = 0.5 * (1.0 + np.tanh(0.5 * (design @ weights)))
         gradient = design.T @ (probability - labels) + (weights - prior)
