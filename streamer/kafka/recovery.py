@@ -48,6 +48,12 @@ class PositionRecovery(Recovery):
             self.active_offsets.update(self.active_highwaters)
             self.signal_recovery_end.set()
 
+    def _set_recovery_started(self) -> None:
+        # Faust clears the signal every five seconds only. Left from the recovery before, it would end
+        # this one at once, with whatever table there is.
+        super()._set_recovery_started()
+        self.signal_recovery_end.clear()
+
     async def _wait(self, coro: WaitArgT, timeout: Seconds | None = None) -> None:  # noqa: ASYNC109 - Faust's
         try:
             await super()._wait(coro, timeout)
@@ -63,6 +69,9 @@ class PositionRecovery(Recovery):
         # queues: whatever is fetched in between would be lost. So no record flows until it is done.
         self.app.consumer.stop_flow()
         self.app.flow_control.suspend()
+        if generation_id != self.app.consumer_generation_id:
+            # Faust comes here as well when the next rebalance has cut recovery short.
+            return
         if await cast(PositionTableManager, self.tables).partitions.open():
             await super().on_recovery_completed(generation_id)
 

@@ -60,16 +60,19 @@ def test_ended_three_times_mid_load_and_restarted(scenario: ScenarioTest, end: s
     scenario(body)
 
 
-def test_second_worker_joins_and_leaves(scenario: ScenarioTest) -> None:
+def test_workers_join_in_quick_succession_and_leave(scenario: ScenarioTest) -> None:
     async def body(scenario: Scenario) -> None:
         async with scenario.load(LOAD_PER_S):
             first = scenario.worker("first")
-            await _progressed(scenario)
-            second = scenario.worker("second")
-            await _logged(second, "partitions taken over")
             await _progressed(scenario, LOAD_PER_S)
-            second.signal(signal.SIGTERM)
-            assert second.wait() == 0
+            second = scenario.worker("second")
+            await _logged(second, "Worker ready")
+            third = scenario.worker("third")
+            await _logged(third, "Worker ready")
+            await _progressed(scenario, LOAD_PER_S)
+            for leaving in (second, third):
+                leaving.signal(signal.SIGTERM)
+                assert leaving.wait() == 0
             await _progressed(scenario, LOAD_PER_S)
             assert first.exit_code is None
         await scenario.assert_exactly_once()
