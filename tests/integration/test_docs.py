@@ -1,0 +1,95 @@
+"""Every command in the documentation is run, in the order in which a reader would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MADE_ELSEWHERE = ("make demo", "make test")
+
+# A reader would stop one worker before starting the next one on the same folder of state; one that is
+# still loading ends by the signal itself (143).
+PRELUDE = """\
+set -euo pipefail
+worker=
+next_worker() { if [ -n "$worker" ]; then kill "$worker"; wait "$worker" || [ $? = 143 ]; fi; }
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+"""
+EPILOGUE = 'if [ -n "$worker" ]; then kill -0 "$worker"; kill "$worker"; wait "$worker"; fi\n'
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text()
+    return [body for found, body in BLOCK.findall(text) if found == language]
+
+
+def script_of(document: str, port: int) -> str:
+    """The document's commands as one script; workers go to the background, port 9092 becomes ``port``."""
+    lines = [PRELUDE]
+    for line in "\n".join(blocks(document, "sh")).splitlines():
+        if line in MADE_ELSEWHERE or line == ". .venv/bin/activate":
+            continue
+        command = line.replace("9092", str(port)).rstrip(" &")
+        if "streamer worker" in command:
+            lines.append(f"next_worker\n{command} &\nworker=$!")
+        elif command.startswith("streamer broker"):
+            lines.append(f"{command} > broker.txt &\nuntil grep -q answers broker.txt; do kill -0 $!; done")
+        else:
+            lines.append(command)
+    return "\n".join([*lines, EPILOGUE])
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/operators.md"])
+def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    (tmp_path / "streamer").symlink_to(ROOT / "streamer")
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "STREAMER_BOOTSTRAP": f"127.0.0.1:{port}",
+    }
+    done = subprocess.run(
+        ["bash", "-c", script_of(document, port)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def test_the_commands_that_need_make_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for command in MADE_ELSEWHERE:
+        assert re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("document", "schema"), [("README.md", "alert"), ("docs/integrators.md", "event")])
+def test_messages_in_the_documentation_are_valid(document: str, schema: str) -> None:
+    validator = jsonschema.Draft202012Validator(
+        json.loads((ROOT / "schemas" / "json" / f"{schema}.schema.json").read_text())
+    )
+    messages = [json.loads(body) for body in blocks(document, "json")]
+    assert messages
+    for message in messages:
+        validator.validate(message)
+
+
+@pytest.mark.parametrize("document", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/*.md")))
+def test_links_lead_somewhere(document: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):
+        assert ((ROOT / document).parent / target).exists(), f"{document} links to {target}"
