@@ -38,7 +38,8 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         float, Meta(ge=0, lt=1, description="How far below its edge a risk must fall to leave a band.")
     ] = 0.05
     horizon_days: Annotated[
-        float | None, Meta(gt=0, description="How long an alert is for; only the bundle's horizon is served.")
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="How long an alert is for; only the bundle's horizon is served."),
     ] = None
     raise_dwell_hours: Annotated[Hours, Meta(description="How long a risk must stay in a higher band.")] = 0.0
     leave_dwell_hours: Annotated[Hours, Meta(description="How long a risk must stay in a lower band.")] = 24.0
@@ -50,11 +51,8 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         int, Meta(ge=1, description="Days with an event before a user can have an alert.")
     ] = 2
     daily_budget: Annotated[
-        int | None,
-        Meta(
-            ge=0,
-            description="Alerts raised a day, at most, for the highest value at risk. Default: no limit.",
-        ),
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Alerts raised a day, at most, for the highest value at risk. Default: no limit."),
     ] = None
     holdout_share: Annotated[
         float,
@@ -62,8 +60,8 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ] = 0.0
     holdout_salt: Annotated[str, Meta(description="Another salt holds out other users.")] = ""
     alerts_from: Annotated[
-        datetime | None,
-        Meta(tz=True, description="Decisions before this time are put on record as backfill, not sent."),
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="Decisions before this time are put on record as backfill, not sent."),
     ] = None
 
 
