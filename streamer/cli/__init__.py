@@ -27,6 +27,7 @@ COMMANDS = {
     "export": LazyCommand("streamer.cli.export:command", "Write a topic into a file."),
     "dataset": LazyCommand("streamer.cli.dataset:command", "Turn a known source into a file of events."),
     "train": LazyCommand("streamer.cli.train:command", "Make a model bundle from files of events."),
+    "score": LazyCommand("streamer.cli.score:command", "Score the users of files of events, offline."),
 }
 
 
