@@ -45,7 +45,8 @@ def fit_platt(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.float32]) 
         step = np.linalg.solve(curvature, gradient)
         while (lower := loss_at(weights - step)) > loss and np.abs(step).max() > 1e-12:
             step /= 2.0
-        if loss - lower < 1e-9 * loss:
-            break
         weights, loss = weights - step, lower
-    return Platt(float(weights[0]), float(weights[1]))
+        if np.abs(step).max() < 1e-9:
+            break
+    # Beyond six digits the last steps' rounding shows, and nothing of the data does.
+    return Platt(round(float(weights[0]), 6), round(float(weights[1]), 6))
