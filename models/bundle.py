@@ -81,6 +81,8 @@ def validate(histories: Histories, columns: npt.NDArray[np.int64], task: Task, r
     network = _fit(earlier, examples, columns, task, "validation network", report)
     cuts = np.linspace(until_ms, task.until_ms - task.horizon_ms, VALIDATION_CUTS).astype(np.int64)
     moments = cut_moments(histories, cuts, task.active_ms)
+    if not len(moments.event):
+        raise _nobody_active()
     asked = label(histories, moments, task.horizon_ms, task.churn_types, task.until_ms)
     if len(set(asked.churned.tolist())) < 2:
         raise ConfigurationError(
@@ -112,6 +114,8 @@ def silence_grid_s() -> tuple[int, ...]:
 
 def _examples(histories: Histories, task: Task, until_ms: int, stage: str, report: Report) -> Examples:
     moments = training_moments(histories, task, until_ms)
+    if not (moments.time_ms > histories.times[moments.event]).any():
+        raise _nobody_active()
     total = len(histories.tokens)
     return label(
         histories,
@@ -153,6 +157,12 @@ def _check_enough(histories: Histories, task: Task) -> None:
             f"training needs events from before {format_timestamp(needed)}, three horizons before "
             "--train-until: give more data, a later --train-until or a shorter --horizon"
         )
+
+
+def _nobody_active() -> ConfigurationError:
+    return ConfigurationError(
+        "no user was active shortly before --train-until: give newer events, or a --train-until within them"
+    )
 
 
 def _manifest(

@@ -64,6 +64,8 @@ def test_too_little_data_is_refused_in_words(
     assert "three horizons before --train-until" in capsys.readouterr().err
     assert run(["train", str(shop), "--out", str(tmp_path / "out"), "--train-until", "2016-01-01"]) == 2
     assert "no events before --train-until" in capsys.readouterr().err
+    assert run(["train", str(shop), "--out", str(tmp_path / "out"), "--train-until", "2019-01-01"]) == 2
+    assert "no user was active shortly before --train-until" in capsys.readouterr().err
     assert not (tmp_path / "out" / MANIFEST_NAME).exists()
 
 
