@@ -17,15 +17,18 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MADE_ELSEWHERE = ("make demo", "make test")
 
-# A reader would stop one worker before starting the next one on the same folder of state; one that is
-# still loading ends by the signal itself (143).
+# A reader stops one worker, once it works, before starting the next one on the same folder of state.
 PRELUDE = """\
 set -euo pipefail
 worker=
-next_worker() { if [ -n "$worker" ]; then kill "$worker"; wait "$worker" || [ $? = 143 ]; fi; }
+stop_worker() {
+  [ -n "$worker" ] || return 0
+  until grep -q "Worker ready" worker.txt; do kill -0 "$worker"; done
+  kill "$worker"
+  wait "$worker"
+}
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 """
-EPILOGUE = 'if [ -n "$worker" ]; then kill -0 "$worker"; kill "$worker"; wait "$worker"; fi\n'
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -41,12 +44,12 @@ def script_of(document: str, port: int) -> str:
             continue
         command = line.replace("9092", str(port)).rstrip(" &")
         if "streamer worker" in command:
-            lines.append(f"next_worker\n{command} &\nworker=$!")
+            lines.append(f"stop_worker\n{command} 2> worker.txt &\nworker=$!")
         elif command.startswith("streamer broker"):
             lines.append(f"{command} > broker.txt &\nuntil grep -q answers broker.txt; do kill -0 $!; done")
         else:
             lines.append(command)
-    return "\n".join([*lines, EPILOGUE])
+    return "\n".join([*lines, "stop_worker"])
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/operators.md"])
