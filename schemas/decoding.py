@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,11 @@ from schemas.event import (
 )
 from schemas.malformed import malformed_by_decoder, malformed_id, malformed_time
 from schemas.timestamps import MILLISECONDS_PER_DAY, to_epoch_ms
+from schemas.vendors import VENDORS, Vendor
+from schemas.vendors.loose_values import UNKNOWN_TYPE
+
+EventFormat = Literal["contract", "segment", "snowplow", "ga4"]
+"""Whose events a topic carries: the contract's own, or a platform's."""
 
 JSON: Final = "application/json"
 MESSAGE_PACK: Final = "application/msgpack"
@@ -35,8 +40,6 @@ EARLIEST_TIMESTAMP_MS: Final = 631_152_000_000
 
 MAX_AHEAD_MS: Final = MILLISECONDS_PER_DAY
 """How far an event may be ahead of its record's Kafka timestamp."""
-
-UNKNOWN_TYPE: Final = Skipped("unknown-type")
 
 _EVENT_FIELDS: Final = frozenset(StrictEventMessage.__struct_fields__)
 _ITEM_FIELDS: Final = frozenset(Item.__struct_fields__)
@@ -84,13 +87,19 @@ def content_type_of(headers: Iterable[tuple[str, bytes]]) -> str | None:
     return None if found is None else found.decode("ascii", "replace")
 
 
-def decode_event(value: bytes | None, content_type: str | None, record_timestamp_ms: int) -> Event | Skipped:
+def decode_event(
+    value: bytes | None,
+    content_type: str | None,
+    record_timestamp_ms: int,
+    event_format: EventFormat = "contract",
+) -> Event | Skipped:
     """Decode and check one record of the events topic.
 
     ``content_type`` is the header's text; None means JSON. ``record_timestamp_ms`` is the record's Kafka
     timestamp, ahead of which the event may be a day at most. Returns ``Skipped`` for a type that is not in
     ``EVENT_TYPES``; of such an event only the four required fields are checked. Where an event has both
-    ``items`` and an item at the top level, ``items`` counts.
+    ``items`` and an item at the top level, ``items`` counts. A platform's events are JSON only; those of
+    nobody known are skipped, too, and their unknown fields are not counted.
 
     Raises ``MalformedEventError`` and nothing else.
     """
@@ -103,6 +112,10 @@ def decode_event(value: bytes | None, content_type: str | None, record_timestamp
         )
     if wire_format is _JSON and not value.isascii():
         _require_utf8(value)
+    if event_format != "contract":
+        if wire_format is not _JSON:
+            raise MalformedEventError("content-type", f"Events of {event_format} come as {JSON}.")
+        return _decode_vendor(event_format, value, record_timestamp_ms)
     unknown_fields = 0
     try:
         message = wire_format.strict.decode(value)
@@ -126,6 +139,14 @@ def event_of_fields(
     except (ValueError, RecursionError) as error:
         raise malformed_by_decoder(error, "row") from error
     return _event_of(message, unknown_fields, record_timestamp_ms)
+
+
+def _decode_vendor(vendor: Vendor, value: bytes, record_timestamp_ms: int) -> Event | Skipped:
+    try:
+        fields = VENDORS[vendor](value, record_timestamp_ms)
+    except (ValueError, RecursionError) as error:
+        raise malformed_by_decoder(error, "JSON") from error
+    return fields if isinstance(fields, Skipped) else event_of_fields(fields, record_timestamp_ms)
 
 
 def _event_of(message: StrictEventMessage, unknown_fields: int, record_timestamp_ms: int) -> Event | Skipped:

@@ -10,12 +10,13 @@ import msgspec
 class Counters(msgspec.Struct):
     """Counts of records and alerts.
 
-    ``skipped`` by reason, ``dead_letters`` by error class, ``alerts`` by transition, ``decisions`` by what
-    stood in the way, or ``sent``.
+    ``foreign_currency``: events whose amounts do not count. ``skipped`` by reason, ``dead_letters`` by error
+    class, ``alerts`` by transition, ``decisions`` by what stood in the way, or ``sent``.
     """
 
     events: int = 0
     unknown_fields: int = 0
+    foreign_currency: int = 0
     skipped: Counter[str] = msgspec.field(default_factory=Counter)
     dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
     scores: int = 0

@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from schemas.dead_letter import dead_letter_headers
-from schemas.decoding import content_type_of, decode_event
-from schemas.errors import MalformedEventError, StateError
-from schemas.event import Skipped
-from schemas.topics import DEAD_LETTERS, with_prefix
+from schemas.decoding import EventFormat
+from schemas.errors import StateError
 from streamer.core.model import RiskModel
-from streamer.core.partition import Partition, PartitionEvent, Rules
-from streamer.core.token import tokenise
+from streamer.core.partition import Partition, Rules
 from streamer.core.user_state import UserState, decode_state, encode_state
 from streamer.counters import Counters
+from streamer.intake import Intake
 from streamer.outputs import Messages
-from streamer.stage import Message, Outcome, Record
+from streamer.stage import Outcome, Record
 from streamer.state_cache import StateCache
 
 CLOCK_KEY = b"\xffclock"
@@ -29,13 +26,25 @@ Read = Callable[[bytes], bytes | None]
 class ScoringStage:
     """Implements :class:`streamer.stage.Stage` with the core, a policy and a risk model.
 
-    ``live``: wall time counts, so a batch that comes without it is one that lags behind.
+    ``live``: wall time counts, so a batch that comes without it is one that lags behind. ``event_format``:
+    whose events the topic carries. ``currency``: the only one whose amounts count; ``None`` takes all alike.
     """
 
     def __init__(
-        self, rules: Rules, model: RiskModel, messages: Messages, cached_states: int, *, live: bool
+        self,
+        rules: Rules,
+        model: RiskModel,
+        messages: Messages,
+        cached_states: int,
+        *,
+        live: bool,
+        event_format: EventFormat = "contract",
+        currency: str | None = None,
     ) -> None:
         self.counters = Counters()
+        self._intake = Intake(
+            messages.source_topic, messages.topic_prefix, self.counters, event_format, currency
+        )
         self._rules = rules
         self._live = live
         self._model = model
@@ -63,8 +72,7 @@ class ScoringStage:
     def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
         """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
         opened, cache = self._partitions[partition], self._caches[partition]
-        messages: list[Message] = []
-        events = self._decode(records, partition, messages)
+        events, messages = self._intake.read(records, partition)
 
         def read_state(user_id: str) -> UserState | None:
             cached = cache.get(user_id)
@@ -90,32 +98,6 @@ class ScoringStage:
         if (records or writes) and opened.clock_ms != clock_before:
             writes[CLOCK_KEY] = msgspec.msgpack.encode(opened.clock_ms)
         return Outcome(writes, messages)
-
-    def _decode(
-        self, records: Sequence[Record], partition: int, messages: list[Message]
-    ) -> list[PartitionEvent]:
-        events: list[PartitionEvent] = []
-        for record in records:
-            try:
-                event = decode_event(record.value, content_type_of(record.headers), record.timestamp_ms)
-            except MalformedEventError as error:
-                messages.append(self._dead_letter(error, record, partition))
-                continue
-            if isinstance(event, Skipped):
-                self.counters.skipped[event.reason] += 1
-                continue
-            self.counters.events += 1
-            self.counters.unknown_fields += event.unknown_fields
-            token = tokenise(event)
-            events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
-        return events
-
-    def _dead_letter(self, error: MalformedEventError, record: Record, partition: int) -> Message:
-        self.counters.dead_letters[error.error_class] += 1
-        source = self._messages.source_topic
-        headers = dead_letter_headers(error, source, partition, record.offset, record.headers)
-        topic = with_prefix(self._messages.topic_prefix, DEAD_LETTERS)
-        return Message(topic, record.key, record.value, headers)
 
 
 def _decode_clock(stored: bytes) -> int:

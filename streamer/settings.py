@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from schemas.decoding import EventFormat
 from schemas.errors import ConfigurationError
 from streamer.settings_description import expected
 
@@ -76,6 +77,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "only events do, as when history is replayed.",
         ),
     ] = "live"
+    event_format: Annotated[
+        EventFormat,
+        Meta(description="Whose events the events topic carries: the contract's own, or a platform's."),
+    ] = "contract"
+    currency: Annotated[
+        Annotated[str, Meta(pattern="^[A-Z0-9]{1,16}$")] | None,
+        Meta(
+            description="The currency of this deployment, as in `USD`. An event in another one keeps its place, its "
+            "amounts are unknown. Without this setting amounts count whatever their currency.",
+        ),
+    ] = None
     disorder_s: Annotated[
         float,
         Meta(ge=0, le=86400, description="Seconds that a deadline waits for events that come out of order."),

@@ -66,7 +66,15 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
         silence_grid_ms=model.silence_grid_ms,
     )
     rules = Rules(policy, manifest.churn_definition.types == "any", partitions)
-    return ScoringStage(rules, model, messages, settings.cache_users, live=settings.mode == "live")
+    return ScoringStage(
+        rules,
+        model,
+        messages,
+        settings.cache_users,
+        live=settings.mode == "live",
+        event_format=settings.event_format,
+        currency=settings.currency,
+    )
 
 
 def worker_options(settings: Settings) -> WorkerOptions:

@@ -56,7 +56,8 @@ def command(
     ):
         counts = ExportCounts()
         records = line.counting(reader.records(from_ms, to_ms))
-        export_records(out, reader.topic.removeprefix(settings.topic_prefix), records, counts)
+        name = reader.topic.removeprefix(settings.topic_prefix)
+        export_records(out, name, records, counts, settings.event_format)
         seconds = line.seconds
     click.echo(f"{counts.written:,} records of {reader.topic} are in {out}")
     for reason, count in counts.left_out.items():

@@ -48,8 +48,16 @@ def hash_text(text: str | None) -> int:
     return (crc32(text.encode()) or 1) if text else 0
 
 
-def tokenise(event: Event) -> bytes:
-    """The token of an event whose type is one of :data:`~schemas.event.EVENT_TYPES`."""
+def is_foreign(event: Event, currency: str | None) -> bool:
+    """Whether the event's amounts are in another currency than ``currency``; one that names none is not."""
+    return currency is not None and event.currency is not None and event.currency.upper() != currency
+
+
+def tokenise(event: Event, currency: str | None = None) -> bytes:
+    """The token of an event whose type is one of :data:`~schemas.event.EVENT_TYPES`.
+
+    ``currency``: the only one, in capitals, whose amounts are known; ``None`` takes all alike.
+    """
     items = event.items
     dearest = max(items, key=_worth) if len(items) > 1 else items[0] if items else None
     return _PACKED.pack(
@@ -57,7 +65,7 @@ def tokenise(event: Event) -> bytes:
         hash_text(event.event_id),
         hash_text(dearest.item_id) if dearest else 0,
         hash_text(dearest.category) if dearest else 0,
-        _money(event),
+        math.nan if is_foreign(event, currency) else _money(event),
         EVENT_TYPE_CODES[event.type],
         min(len(items), 255),
     )

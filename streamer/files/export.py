@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from schemas.decoding import content_type_of, decode_event
+from schemas.decoding import EventFormat, content_type_of, decode_event
 from schemas.errors import ConfigurationError, MalformedEventError
 from schemas.event import Event, Skipped
 from schemas.timestamps import format_timestamp
@@ -48,14 +48,21 @@ class ExportCounts:
     left_out: Counter[str] = field(default_factory=lambda: Counter[str]())
 
 
-def export_records(path: Path, topic: str, records: Iterable[TopicRecord], counts: ExportCounts) -> None:
+def export_records(
+    path: Path,
+    topic: str,
+    records: Iterable[TopicRecord],
+    counts: ExportCounts,
+    event_format: EventFormat = "contract",
+) -> None:
     """Write the records of ``topic`` (its name without prefix) in their order.
 
+    ``event_format``: whose events the events topic carries; the file holds them as the contract's.
     Raises ``ConfigurationError`` where the file's kind cannot hold the topic.
     """
     kind = kind_of(path)
     if topic == EVENTS:
-        counts.written = write_events(path, _events(records, counts))
+        counts.written = write_events(path, _events(records, counts, event_format))
         return
     if kind.format != "ndjson":
         raise ConfigurationError(f"{path}: only events fit into {kind.format}; export {topic} to .ndjson.")
@@ -66,10 +73,13 @@ def export_records(path: Path, topic: str, records: Iterable[TopicRecord], count
             counts.written += 1
 
 
-def _events(records: Iterable[TopicRecord], counts: ExportCounts) -> Iterator[Event]:
+def _events(
+    records: Iterable[TopicRecord], counts: ExportCounts, event_format: EventFormat
+) -> Iterator[Event]:
     for record in records:
+        content_type = content_type_of(record.headers)
         try:
-            event = decode_event(record.value, content_type_of(record.headers), record.timestamp)
+            event = decode_event(record.value, content_type, record.timestamp, event_format)
         except MalformedEventError:
             counts.left_out["malformed"] += 1
             continue

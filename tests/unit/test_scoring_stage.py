@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 import pytest
 
 from schemas.parts import ModelReference
+from streamer.core.aggregates import COLUMN
 from streamer.core.partition import Rules
 from streamer.core.policy import Policy
+from streamer.core.user_state import decode_state
 from streamer.outputs import Messages
 from streamer.scoring_stage import CLOCK_KEY, ScoringStage
 from streamer.stage import Message, Outcome, Record
@@ -22,9 +26,9 @@ START = 1_483_228_800_000
 class Worker:
     """A stage with a table, as the shell keeps one."""
 
-    def __init__(self) -> None:
+    def __init__(self, **intake: Any) -> None:
         self.table: dict[bytes, bytes] = {}
-        self.stage = new_stage()
+        self.stage = new_stage(**intake)
         self.stage.open(0, [])
         self.offset = 0
 
@@ -45,7 +49,7 @@ class Worker:
         return outcome
 
 
-def new_stage() -> ScoringStage:
+def new_stage(**intake: Any) -> ScoringStage:
     model = ModelReference("fixed", "1", "0" * 64)
     messages = Messages(
         "shop.",
@@ -58,7 +62,7 @@ def new_stage() -> ScoringStage:
     )
     policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
     rules = Rules(policy, any_event_returns=False, partitions=1)
-    return ScoringStage(rules, FixedModel(), messages, cached_states=2, live=False)
+    return ScoringStage(rules, FixedModel(), messages, cached_states=2, live=False, **intake)
 
 
 def purchase(event_id: str, user_id: str, day: float) -> bytes:
@@ -177,3 +181,59 @@ def test_any_user_id_is_a_key(user_id: str) -> None:
     taken_over = new_stage()
     taken_over.open(0, list(worker.table.items()))
     assert user_id.encode() in worker.table
+
+
+def spent(worker: Worker, user_id: str) -> float:
+    """Money that a user's aggregates hold."""
+    running = decode_state(worker.table[user_id.encode()]).running
+    return float(np.frombuffer(running)[COLUMN["value"]])
+
+
+def test_money_in_another_currency_is_unknown_and_counted() -> None:
+    events = {
+        "at-home": {"value": 5, "currency": "EUR"},
+        "at-home-too": {"value": 5, "currency": "eur"},
+        "silent-about-it": {"value": 5},
+        "abroad": {"value": 5, "currency": "USD"},
+        "abroad-by-item": {"items": [{"item_id": "i", "price": 5}], "currency": "USD"},
+    }
+    values = [
+        json.dumps({**json.loads(purchase("e", user_id, 0)), **more}).encode()
+        for user_id, more in events.items()
+    ]
+    worker = Worker(currency="EUR")
+    worker.process(*values)
+    assert [spent(worker, user_id) for user_id in events] == [5, 5, 5, 0, 0]
+    assert worker.stage.counters.foreign_currency == 2
+    assert worker.stage.counters.events == 5
+    anywhere = Worker()
+    anywhere.process(*values)
+    assert [spent(anywhere, user_id) for user_id in events] == [5, 5, 5, 5, 5]
+    assert anywhere.stage.counters.foreign_currency == 0
+
+
+def test_events_of_a_platform_are_scored_and_those_of_nobody_counted() -> None:
+    order = {
+        "messageId": "m1",
+        "type": "track",
+        "event": "Order Completed",
+        "userId": "u",
+        "timestamp": "2017-01-01T00:00:00Z",
+        "properties": {"revenue": 25.0},
+    }
+    worker = Worker(event_format="segment")
+    outcome = worker.process(
+        *(
+            json.dumps(event).encode()
+            for event in (
+                order,
+                {**order, "userId": None},
+                {**order, "type": "identify"},
+                {**order, "timestamp": "soon"},
+            )
+        )
+    )
+    assert spent(worker, "u") == 25
+    assert worker.stage.counters.skipped == {"anonymous": 1, "unknown-type": 1}
+    (letter,) = on("shop.churn.dlq.v1", outcome)
+    assert dict(letter.headers)["error-class"] == b"bad-timestamp"
