@@ -28,6 +28,7 @@ COMMANDS = {
     "dataset": LazyCommand("streamer.cli.dataset:command", "Turn a known source into a file of events."),
     "train": LazyCommand("streamer.cli.train:command", "Make a model bundle from files of events."),
     "score": LazyCommand("streamer.cli.score:command", "Score the users of files of events, offline."),
+    "uplift": LazyCommand("streamer.cli.uplift:command", "What alerts achieve, beside a holdout."),
 }
 
 

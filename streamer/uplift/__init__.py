@@ -1,0 +1,1 @@
+"""What alerts achieve: users who got one beside users who were held out."""
