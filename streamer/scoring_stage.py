@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
+import structlog
 
 from schemas.decoding import EventFormat
 from schemas.errors import StateError
 from streamer.core.model import RiskModel
 from streamer.core.partition import Partition, Rules
+from streamer.core.source import SourceWatch
 from streamer.core.user_state import UserState, decode_state, encode_state
 from streamer.counters import Counters
 from streamer.intake import Intake
 from streamer.outputs import Messages
+from streamer.repartition import Repartition
 from streamer.stage import Outcome, Record
 from streamer.state_cache import StateCache
+
+log = structlog.get_logger(__name__)
 
 CLOCK_KEY = b"\xffclock"
 """Table key of the partition's clock; no user has it, since user ids are UTF-8."""
@@ -28,6 +33,7 @@ class ScoringStage:
 
     ``live``: wall time counts, so a batch that comes without it is one that lags behind. ``event_format``:
     whose events the topic carries. ``currency``: the only one whose amounts count; ``None`` takes all alike.
+    ``repartition``: how records come to their users' partitions, if the topic is not keyed by user.
     """
 
     def __init__(
@@ -40,16 +46,19 @@ class ScoringStage:
         live: bool,
         event_format: EventFormat = "contract",
         currency: str | None = None,
+        repartition: Repartition | None = None,
     ) -> None:
         self.counters = Counters()
         self._intake = Intake(
-            messages.source_topic, messages.topic_prefix, self.counters, event_format, currency
+            messages.source_topic, messages.topic_prefix, self.counters, event_format, currency, repartition
         )
+        self._repartition = repartition
         self._rules = rules
         self._live = live
         self._model = model
         self._messages = messages
         self._cached_states = cached_states
+        self._source = SourceWatch()
         self._partitions: dict[int, Partition] = {}
         self._caches: dict[int, StateCache] = {}
 
@@ -61,6 +70,8 @@ class ScoringStage:
                 opened.clock_ms = _decode_clock(stored)
             else:
                 opened.adopt(key.decode(), decode_state(stored))
+        if self._repartition is not None:
+            self._repartition.open(partition)
         self._partitions[partition] = opened
         self._caches[partition] = StateCache(self._cached_states)
 
@@ -71,8 +82,13 @@ class ScoringStage:
 
     def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
         """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
+        if now_ms is not None and self._source_is_down(records, now_ms):
+            return Outcome({}, [])
         opened, cache = self._partitions[partition], self._caches[partition]
         events, messages = self._intake.read(records, partition)
+        if self._repartition is not None:
+            messages += self._repartition.announce(partition, now_ms)
+            now_ms = self._repartition.proven_ms(partition, now_ms)
 
         def read_state(user_id: str) -> UserState | None:
             cached = cache.get(user_id)
@@ -98,6 +114,16 @@ class ScoringStage:
         if (records or writes) and opened.clock_ms != clock_before:
             writes[CLOCK_KEY] = msgspec.msgpack.encode(opened.clock_ms)
         return Outcome(writes, messages)
+
+    def _source_is_down(self, records: Sequence[Record], now_ms: int) -> bool:
+        """Whether this is a tick while no partition gets records: time then stands still for everybody."""
+        if records:
+            self._source.arrived(now_ms)
+        down = not records and self._source.is_down(now_ms)
+        if down != self.counters.source_down:
+            self.counters.source_down = down
+            log.warning("source is down: decisions wait" if down else "source is back")
+        return down
 
 
 def _decode_clock(stored: bytes) -> int:

@@ -166,6 +166,16 @@ def test_a_stage_that_takes_over_goes_on_where_the_last_one_stood() -> None:
     assert undisturbed.table == crashed.table
 
 
+def test_while_the_source_is_down_nobody_is_alarmed_on() -> None:
+    worker = Worker()
+    arrived = START + 40 * DAY_MS
+    worker.process(purchase("e1", "u", 40), now_ms=arrived)
+    assert worker.process(now_ms=arrived + 30 * DAY_MS) == Outcome({}, [])
+    assert worker.stage.counters.source_down
+    worker.process(purchase("e2", "other", 40), now_ms=arrived + 30 * DAY_MS)
+    assert not worker.stage.counters.source_down
+
+
 def test_a_forgotten_user_has_a_null_score() -> None:
     worker = Worker()
     worker.process(purchase("e1", "u", 0))
