@@ -38,6 +38,9 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(ERASURES, "user_id", "delete"),
 )
 
+REPARTITION: Final = Topic("churn.repartition.v1", "user_id", "delete", _EVENT_MESSAGE_BYTES)
+"""Between the workers, where a shop does not key by user: records on their way to their user's partition."""
+
 
 def with_prefix(prefix: str, name: str) -> str:
     """The topic's name on the broker: the prefix, nothing between, the contract's name."""

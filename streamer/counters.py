@@ -10,8 +10,8 @@ import msgspec
 class Counters(msgspec.Struct):
     """Counts of records and alerts.
 
-    ``forwarded``: of the records read, those sent on to their users' partitions. ``foreign_currency``: events
-    whose amounts do not count. ``skipped`` by reason, ``dead_letters`` by error
+    ``forwarded``: of the records read, those sent on to their users' partitions, where they are events.
+    ``foreign_currency``: events whose amounts do not count. ``skipped`` by reason, ``dead_letters`` by error
     class, ``alerts`` by transition, ``decisions`` by what stood in the way, or ``sent``.
     """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import structlog
 
 from schemas.dead_letter import dead_letter_headers
 from schemas.decoding import EventFormat, content_type_of, decode_event
@@ -12,11 +14,17 @@ from schemas.topics import DEAD_LETTERS, with_prefix
 from streamer.core.partition import PartitionEvent
 from streamer.core.token import is_foreign, tokenise
 from streamer.counters import Counters
+from streamer.repartition import Repartition, unpack_place
 from streamer.stage import Message, Record
+
+log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """Reads a topic of one ``event_format``; money in another currency than ``currency`` is unknown."""
+    """Reads a topic of one ``event_format``; money in another currency than ``currency`` is unknown.
+
+    With ``repartition`` a record of another partition's user is forwarded instead of applied.
+    """
 
     def __init__(
         self,
@@ -25,36 +33,62 @@ class Intake:
         counters: Counters,
         event_format: EventFormat = "contract",
         currency: str | None = None,
+        repartition: Repartition | None = None,
     ) -> None:
         self._source_topic = source_topic
         self._dead_letters = with_prefix(topic_prefix, DEAD_LETTERS)
         self._counters = counters
         self._event_format: EventFormat = event_format
         self._currency = currency
+        self._repartition = repartition
 
     def read(self, records: Sequence[Record], partition: int) -> tuple[list[PartitionEvent], list[Message]]:
-        """The events in ``records`` in offset order, and the dead letters."""
+        """The events in ``records`` in offset order; dead letters, and records for other partitions."""
         events: list[PartitionEvent] = []
-        letters: list[Message] = []
+        messages: list[Message] = []
         counters = self._counters
-        for record in records:
+        for record in self._received(records, partition):
             content_type = content_type_of(record.headers)
             try:
                 event = decode_event(record.value, content_type, record.timestamp_ms, self._event_format)
             except MalformedEventError as error:
-                letters.append(self._dead_letter(error, record, partition))
+                messages.append(self._dead_letter(error, record, partition))
                 continue
             if isinstance(event, Skipped):
                 counters.skipped[event.reason] += 1
                 continue
+            if self._repartition is not None:
+                elsewhere = self._repartition.forward(record, event.user_id, partition)
+                if elsewhere is not None:
+                    counters.forwarded += 1
+                    messages.append(elsewhere)
+                    continue
             counters.events += 1
             counters.unknown_fields += event.unknown_fields
             counters.foreign_currency += is_foreign(event, self._currency)
             token = tokenise(event, self._currency)
             events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
-        return events, letters
+        return events, messages
+
+    def _received(self, records: Sequence[Record], partition: int) -> Iterator[Record]:
+        """Records of the events topic; forwarded ones as they were where they came from."""
+        for record in records:
+            if not record.forwarded or self._repartition is None:
+                yield record
+                continue
+            try:
+                original = self._repartition.receive(record, partition)
+            except ValueError as error:
+                self._counters.skipped["not-ours"] += 1
+                log.warning("record skipped", partition=partition, offset=record.offset, reason=str(error))
+                continue
+            if original is not None:
+                yield original
 
     def _dead_letter(self, error: MalformedEventError, record: Record, partition: int) -> Message:
         self._counters.dead_letters[error.error_class] += 1
-        headers = dead_letter_headers(error, self._source_topic, partition, record.offset, record.headers)
+        place = unpack_place(partition, record.offset)
+        headers = dead_letter_headers(
+            error, self._source_topic, place.partition, place.offset, record.headers
+        )
         return Message(self._dead_letters, record.key, record.value, headers)

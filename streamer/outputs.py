@@ -18,6 +18,7 @@ from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
 from streamer.core.changes import Decision
 from streamer.core.policy import Policy
 from streamer.core.user_state import UserState
+from streamer.repartition import unpack_place
 from streamer.stage import Message
 
 PROBABILITY_DECIMALS = 6
@@ -61,7 +62,7 @@ class Messages:
             silent_for_s=max(decision.decided_ms - decision.last_ms, 0) // 1000,
             reason=decision.reason,
             model=self.model,
-            evidence=Evidence(self.source_topic, partition, decision.offset),
+            evidence=self._evidence(partition, decision.offset),
         )
         alert = alert_of(data, decision.transition, format_timestamp(decision.decided_ms))
         topic = with_prefix(self.topic_prefix, ALERTS)
@@ -103,6 +104,11 @@ class Messages:
                 RiskPoint(silence // 1000, round(risk, PROBABILITY_DECIMALS)) for silence, risk in curve
             ),
             model=self.model,
-            evidence=Evidence(self.source_topic, partition, state.offset),
+            evidence=self._evidence(partition, state.offset),
         )
         return Message(topic, user_id.encode(), encode_score(score), JSON_HEADERS)
+
+    def _evidence(self, partition: int, offset: int) -> Evidence:
+        """Where the shop's own record lies, also if another partition has forwarded it."""
+        place = unpack_place(partition, offset)
+        return Evidence(self.source_topic, place.partition, place.offset)

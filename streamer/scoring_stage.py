@@ -16,7 +16,7 @@ from streamer.core.user_state import UserState, decode_state, encode_state
 from streamer.counters import Counters
 from streamer.intake import Intake
 from streamer.outputs import Messages
-from streamer.repartition import Repartition
+from streamer.repartition import Repartition, is_announcement
 from streamer.stage import Outcome, Record
 from streamer.state_cache import StateCache
 
@@ -82,12 +82,13 @@ class ScoringStage:
 
     def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
         """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
-        if now_ms is not None and self._source_is_down(records, now_ms):
-            return Outcome({}, [])
         opened, cache = self._partitions[partition], self._caches[partition]
         events, messages = self._intake.read(records, partition)
         if self._repartition is not None:
             messages += self._repartition.announce(partition, now_ms)
+        if now_ms is not None and self._source_is_down(records, now_ms):
+            return Outcome({}, messages)
+        if self._repartition is not None:
             now_ms = self._repartition.proven_ms(partition, now_ms)
 
         def read_state(user_id: str) -> UserState | None:
@@ -117,9 +118,10 @@ class ScoringStage:
 
     def _source_is_down(self, records: Sequence[Record], now_ms: int) -> bool:
         """Whether this is a tick while no partition gets records: time then stands still for everybody."""
-        if records:
+        arrived = not all(is_announcement(record) for record in records)
+        if arrived:
             self._source.arrived(now_ms)
-        down = not records and self._source.is_down(now_ms)
+        down = not arrived and self._source.is_down(now_ms)
         if down != self.counters.source_down:
             self.counters.source_down = down
             log.warning("source is down: decisions wait" if down else "source is back")

@@ -84,10 +84,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     currency: Annotated[
         Annotated[str, Meta(pattern="^[A-Z0-9]{1,16}$")] | None,
         Meta(
-            description="The currency of this deployment, as in `USD`. An event in another one keeps its place, its "
-            "amounts are unknown. Without this setting amounts count whatever their currency.",
+            description="The currency of this deployment, as in `USD`. An event in another one keeps its "
+            "place, its amounts are unknown. Without this setting amounts count whatever their currency.",
         ),
     ] = None
+    repartition: Annotated[
+        bool,
+        Meta(
+            description="Whether records that lie in another partition than their user's are forwarded "
+            "there, for shops that do not key by user_id. The same for all workers; `live` mode only."
+        ),
+    ] = False
     disorder_s: Annotated[
         float,
         Meta(ge=0, le=86400, description="Seconds that a deadline waits for events that come out of order."),

@@ -54,6 +54,8 @@ def _in_words(info: msgspec.inspect.Type) -> str:
             return " or ".join(_in_words(member) for member in given)
         case msgspec.inspect.LiteralType(values=values):
             return "one of " + ", ".join(str(value) for value in values)
+        case msgspec.inspect.BoolType():
+            return "true or false"
         case msgspec.inspect.IntType():
             return "a whole number" + _bounds(info)
         case msgspec.inspect.FloatType():

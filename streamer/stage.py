@@ -7,28 +7,36 @@ nothing of Kafka. One call of :meth:`Stage.process` is one Kafka transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes], ...]
 
+RECENT_MS: Final = 30_000
+"""Records appended less than this ago are the present, even if more have arrived since."""
+
 
 class Record(NamedTuple):
-    """One record of the event topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp."""
+    """One record of the event topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp.
+
+    ``forwarded``: it comes from the repartition topic, where another partition has put it.
+    """
 
     offset: int
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    forwarded: bool = False
 
 
 class Message(NamedTuple):
-    """One record to be written to ``topic``, in the partition of the records that caused it."""
+    """One record to be written to ``topic``; to the partition of what caused it where none is given."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    partition: int | None = None
 
 
 class Outcome(NamedTuple):
@@ -60,7 +68,7 @@ class Stage(Protocol):
         records: Sequence[Record],
         now_ms: int | None,
     ) -> Outcome:
-        """Apply ``records`` in offset order.
+        """Apply ``records`` in offset order; all of them come from one topic.
 
         An empty sequence is a tick. ``now_ms`` is wall time when the partition has caught up and wall
         time may move its clock, else ``None``. ``read`` returns the stored value of a table key.

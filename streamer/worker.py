@@ -10,7 +10,7 @@ import structlog
 
 from schemas.errors import ConfigurationError
 from schemas.parts import ModelReference
-from schemas.topics import EVENTS, with_prefix
+from schemas.topics import EVENTS, REPARTITION, with_prefix
 from streamer.core.partition import Rules
 from streamer.kafka.application import build_application, run
 from streamer.kafka.options import WorkerOptions
@@ -19,6 +19,7 @@ from streamer.onnx.bundle import Bundle, load_bundle
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.outputs import Messages, churn_in_words, policy_hash
 from streamer.policy_file import load_policy
+from streamer.repartition import Repartition
 from streamer.scoring_stage import ScoringStage
 from streamer.settings import Settings
 
@@ -74,6 +75,7 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
         live=settings.mode == "live",
         event_format=settings.event_format,
         currency=settings.currency,
+        repartition=_repartition(settings, partitions),
     )
 
 
@@ -88,7 +90,23 @@ def worker_options(settings: Settings) -> WorkerOptions:
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,
         live=settings.mode == "live",
+        repartition_topic=_repartition_topic(settings) if settings.repartition else None,
     )
+
+
+def _repartition_topic(settings: Settings) -> str:
+    return with_prefix(settings.topic_prefix, REPARTITION.name)
+
+
+def _repartition(settings: Settings, partitions: int) -> Repartition | None:
+    if not settings.repartition:
+        return None
+    if settings.mode != "live":
+        raise ConfigurationError(
+            "repartition needs mode live: with event time alone nothing makes a partition wait for what is "
+            "on its way from another one. Turn it off; `streamer replay` keys a history by user_id"
+        )
+    return Repartition(_repartition_topic(settings), partitions)
 
 
 def _bundle_path(settings: Settings) -> Path:

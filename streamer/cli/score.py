@@ -85,7 +85,9 @@ def _scores(
 ) -> tuple[list[UserScore], int]:
     """The scores, and how many events came before ``at_ms``."""
     bundle = load_bundle(path)
-    settings = msgspec.structs.replace(settings, mode="event-time", bundle=path, event_format="contract")
+    settings = msgspec.structs.replace(
+        settings, mode="event-time", bundle=path, event_format="contract", repartition=False
+    )
     records = records_of(_events(files), at_ms)
     partition = OfflinePartition(build_stage(settings, bundle, partitions=1))
     done = 0

@@ -81,9 +81,9 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
     table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
     partitions = Partitions(options, stage, PartitionStore(table), app.crash)
     app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
-    app.transport = BatchTransport(app, options.event_topic, partitions)
-    # Without acknowledgements Faust commits no offsets of this topic and tracks no gaps in it.
-    events = app.topic(options.event_topic, acks=False)
+    app.transport = BatchTransport(app, options.source_topics, partitions)
+    # Without acknowledgements Faust commits no offsets of these topics and tracks no gaps in them.
+    events = app.topic(*options.source_topics, acks=False)
 
     async def run_batches(stream: faust.StreamT[Any]) -> None:
         async for event in cast(faust.Stream[Any], stream).events():
@@ -92,7 +92,8 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
             def still_ours(generation: int | None = message.generation_id) -> bool:
                 return generation == app.consumer_generation_id and app.flow_control.is_active()
 
-            await partitions.process(message.partition, cast(list[Any], message.value), still_ours)
+            records = cast(list[Any], message.value)
+            await partitions.process(message.topic, message.partition, records, still_ours)
 
     app.agent(events, name="batches")(run_batches)
 

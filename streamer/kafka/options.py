@@ -15,6 +15,8 @@ class WorkerOptions:
     bootstrap: ``host:port`` of one or more brokers, separated by commas.
     application_id: consumer group, prefix of the transactional ids and of the changelog topic.
     event_topic: the topic to consume.
+    repartition_topic: the topic through which partitions forward records to each other, if they do; as many
+        partitions as ``event_topic``. All workers of an application must agree on it.
     data_dir: where the table lives on this machine; never shared between two workers.
     instance_id: static group membership; a restart within the session then moves no partition.
     max_batch: the most records of one transaction.
@@ -30,6 +32,12 @@ class WorkerOptions:
     max_batch: int = 2000
     tick_s: float = 1.0
     live: bool = True
+    repartition_topic: str | None = None
+
+    @property
+    def source_topics(self) -> tuple[str, ...]:
+        """The topics that are consumed; one worker owns the same partitions of all of them."""
+        return (self.event_topic, *filter(None, (self.repartition_topic,)))
 
     @property
     def changelog_topic(self) -> str:

@@ -11,29 +11,45 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import ProducerFenced
+from faust.types import TP
 
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.progress import PartitionProgress
 from streamer.kafka.store import PartitionStore
 from streamer.kafka.transactions import TransactionalWriter
-from streamer.stage import Record, Stage
-
-# Records appended less than this ago are the present, even if more have arrived since.
-RECENT_MS = 30_000
+from streamer.stage import RECENT_MS, Record, Stage
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
-class OwnedPartition:
-    """One assigned event partition."""
+class Source:
+    """How far one topic of a partition has come."""
 
-    writer: TransactionalWriter
-    progress: PartitionProgress
     # Records below it are in a committed transaction; 0 until the first batch since the assignment.
     next_offset: int = 0
     # End of the newest batch that was put into the stream.
     handed_to: int = 0
+    # Up to here every record has been handed to the stage's queue, and the end as of the last fetch.
+    position: int | None = None
+    highwater: int | None = None
+    # Kafka timestamp of the last record read.
+    newest_ms: int = -1
+
+    def caught_up(self, done_to: int) -> bool:
+        """Whether nothing is left once the stage is done with all below ``done_to``."""
+        if self.position is None or self.highwater is None or done_to < self.handed_to:
+            return False
+        return max(self.position, done_to) >= self.highwater
+
+
+@dataclass
+class OwnedPartition:
+    """One assigned event partition, with what other partitions forward to it."""
+
+    writer: TransactionalWriter
+    progress: PartitionProgress
+    sources: dict[str, Source]
     open: bool = False
     touched_at: float = field(default_factory=monotonic)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -68,18 +84,21 @@ class Partitions:
         """One entry for each owned partition."""
         return [owned.progress for _, owned in sorted(self._owned.items())]
 
-    async def take_over(self, partitions: Iterable[int]) -> None:
-        """Start a writer for each partition, which fences the former owners, this process included.
+    async def take_over(self, assigned: Iterable[TP]) -> None:
+        """Start a writer for each event partition, which fences the former owners, this process included.
 
         A kept partition gets a new writer as well: starting it waits until the last transaction's
         offset is final. Without that, the offset read next could be the one before.
         """
         await self._stop_writers()
+        topic = self._options.event_topic
         self._owned = {
             partition: OwnedPartition(
-                TransactionalWriter(self._options, partition), PartitionProgress(partition)
+                TransactionalWriter(self._options, partition),
+                PartitionProgress(partition),
+                {source: Source() for source in self._options.source_topics},
             )
-            for partition in partitions
+            for partition in sorted(tp.partition for tp in assigned if tp.topic == topic)
         }
         await asyncio.gather(*(owned.writer.start() for owned in self._owned.values()))
         log.info("partitions taken over", partitions=sorted(self._owned))
@@ -111,19 +130,25 @@ class Partitions:
         await self.release()
         await self._stop_writers()
 
-    def handed(self, partition: int, end_offset: int) -> None:
+    def handed(self, topic: str, partition: int, end_offset: int) -> None:
         """Note that a batch up to ``end_offset`` was put into the stream."""
         if (owned := self._owned.get(partition)) is not None:
-            owned.handed_to = end_offset
+            owned.sources[topic].handed_to = end_offset
 
-    def fetched(self, partition: int, position: int, highwater: int | None) -> None:
+    def fetched(self, topic: str, partition: int, position: int, highwater: int | None) -> None:
         """Note that every record below ``position`` was put into the stream."""
         if (owned := self._owned.get(partition)) is not None:
-            owned.progress.position = position
-            owned.progress.highwater = highwater
-            owned.progress.caught_up = self._caught_up(owned, owned.next_offset)
+            source = owned.sources[topic]
+            source.position, source.highwater = position, highwater
+            if topic == self._options.event_topic:
+                owned.progress.position, owned.progress.highwater = position, highwater
+            owned.progress.caught_up = all(
+                source.caught_up(source.next_offset) for source in owned.sources.values()
+            )
 
-    async def process(self, partition: int, fetched: Sequence[Any], still_ours: Callable[..., bool]) -> None:
+    async def process(
+        self, topic: str, partition: int, fetched: Sequence[Any], still_ours: Callable[..., bool]
+    ) -> None:
         """Pass a batch of consumer records through the stage and start its transaction.
 
         ``still_ours`` is asked once the partition is free; a batch fetched before a rebalance is
@@ -136,13 +161,14 @@ class Partitions:
             await self._committed(owned)
             if self._failed or not owned.open or not still_ours():
                 return
+            next_offset, forwarded = owned.sources[topic].next_offset, topic != self._options.event_topic
             records = [
-                Record(r.offset, r.timestamp, r.key, r.value, r.headers)
+                Record(r.offset, r.timestamp, r.key, r.value, r.headers, forwarded)
                 for r in fetched
-                if r.offset >= owned.next_offset
+                if r.offset >= next_offset
             ]
             if records:
-                await self._run(partition, owned, records)
+                await self._run(partition, owned, topic, records)
 
     async def tick(self, still_ours: Callable[..., bool]) -> None:
         """Call the stage without records for each partition that has had none for ``tick_s``."""
@@ -152,7 +178,7 @@ class Partitions:
             async with owned.lock:
                 await self._committed(owned)
                 if not self._failed and owned.open and still_ours():
-                    await self._run(partition, owned, [])
+                    await self._run(partition, owned, None, [])
 
     async def fail(self, error: BaseException, what: str, **where: object) -> None:
         """Process nothing any more and end the process, once."""
@@ -161,17 +187,19 @@ class Partitions:
             log.critical("worker ends", failure=what, error=repr(error), **where)
             await self._on_failure(error)
 
-    async def _run(self, partition: int, owned: OwnedPartition, records: list[Record]) -> None:
-        next_offset = records[-1].offset + 1 if records else owned.next_offset
+    async def _run(
+        self, partition: int, owned: OwnedPartition, topic: str | None, records: list[Record]
+    ) -> None:
         wall_ms = time.time_ns() // 1_000_000
-        current = self._caught_up(owned, next_offset) or bool(
-            records and records[-1].timestamp_ms >= wall_ms - RECENT_MS
-        )
-        now_ms = wall_ms if self._options.live and current else None
+        read_to = None if topic is None else (topic, records[-1].offset + 1)
+        if read_to is not None:
+            owned.sources[read_to[0]].newest_ms = records[-1].timestamp_ms
+        now_ms = wall_ms if self._options.live and self._is_current(owned, read_to, wall_ms) else None
         try:
             outcome = self._stage.process(partition, self._store.reader(partition), records, now_ms)
         except Exception as error:
-            await self.fail(error, "stage failed", partition=partition, next_offset=owned.next_offset)
+            next_offsets = {name: source.next_offset for name, source in owned.sources.items()}
+            await self.fail(error, "stage failed", partition=partition, next_offsets=next_offsets)
             return
         owned.touched_at = monotonic()
         if not records and not outcome.state and not outcome.messages:
@@ -179,11 +207,13 @@ class Partitions:
 
         async def commit() -> None:
             # A tick leaves the offset alone, which is not known here before the first batch.
-            changelog_offset = await owned.writer.commit(outcome, next_offset if records else None)
+            changelog_offset = await owned.writer.commit(outcome, read_to)
             self._store.write(partition, outcome.state.items(), changelog_offset)
-            if records:
-                owned.next_offset = next_offset
-                owned.progress.committed_to(next_offset, len(records))
+            if read_to is not None:
+                name, next_offset = read_to
+                owned.sources[name].next_offset = next_offset
+                if name == self._options.event_topic:
+                    owned.progress.committed_to(next_offset, len(records))
 
         owned.commit = asyncio.create_task(self._guarded(partition, commit()))
 
@@ -213,8 +243,12 @@ class Partitions:
         owned, self._owned = self._owned, {}
         await asyncio.gather(*(each.writer.stop() for each in owned.values()), return_exceptions=True)
 
-    def _caught_up(self, owned: OwnedPartition, done_to: int) -> bool:
-        position, highwater = owned.progress.position, owned.progress.highwater
-        if position is None or highwater is None or done_to < owned.handed_to:
-            return False
-        return max(position, done_to) >= highwater
+    def _is_current(self, owned: OwnedPartition, read_to: tuple[str, int] | None, wall_ms: int) -> bool:
+        """Whether the partition is in the present once the batch that reads to ``read_to`` is done."""
+        topic, next_offset = read_to or (None, 0)
+        for name, source in owned.sources.items():
+            done_to = next_offset if name == topic else source.next_offset
+            recent = topic is not None and source.newest_ms >= wall_ms - RECENT_MS
+            if not recent and not source.caught_up(done_to):
+                return False
+        return True

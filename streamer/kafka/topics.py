@@ -19,11 +19,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from schemas.errors import BrokerError, TopicError
-from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, TOPICS, with_prefix
+from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, REPARTITION, TOPICS, with_prefix
 from streamer.settings import Settings
 
 APPENDED_BY_WORKER = (ALERTS, DECISIONS, DEAD_LETTERS)
 APPENDED_RETENTION_MS = 90 * 24 * 3600 * 1000
+FORWARDED_RETENTION_MS = 14 * 24 * 3600 * 1000
 CONNECT_DEADLINE_S = 10.0
 VISIBLE_DEADLINE_S = 30.0
 TABLE_NAME = "users"
@@ -84,6 +85,15 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
         elif topic.cleanup_policy == "delete":
             configuration["retention.ms"] = "-1"
         plans.append(TopicPlan(with_prefix(settings.topic_prefix, topic.name), partitions, configuration))
+    if settings.repartition:
+        # Stamped by the broker: what was forwarded counts its age from then, not from when it was sent.
+        forwarded = {
+            "cleanup.policy": REPARTITION.cleanup_policy,
+            "max.message.bytes": str(REPARTITION.max_message_bytes),
+            "message.timestamp.type": "LogAppendTime",
+            "retention.ms": str(FORWARDED_RETENTION_MS),
+        }
+        plans.append(TopicPlan(with_prefix(settings.topic_prefix, REPARTITION.name), partitions, forwarded))
     changelog = {"cleanup.policy": "compact", "max.message.bytes": str(CHANGELOG_MAX_BYTES)}
     return [*plans, TopicPlan(changelog_topic(settings.application_id), partitions, changelog)]
 

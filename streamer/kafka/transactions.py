@@ -29,7 +29,7 @@ NO_HEADERS: list[tuple[str, bytes]] = []
 
 
 class TransactionalWriter:
-    """The only writer of one event partition's changelog, outputs and offset.
+    """The only writer of one event partition's changelog, outputs and offsets.
 
     The transactional id names the partition, not the worker: starting a writer fences whoever owned
     the partition before and ends its open transaction. Started before an offset is read, it makes
@@ -37,7 +37,7 @@ class TransactionalWriter:
     """
 
     def __init__(self, options: WorkerOptions, partition: int) -> None:
-        self._source = TopicPartition(options.event_topic, partition)
+        self._partition = partition
         self._group = options.application_id
         self._changelog = options.changelog_topic
         self._producer = AIOKafkaProducer(
@@ -60,8 +60,8 @@ class TransactionalWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def commit(self, outcome: Outcome, next_offset: int | None) -> int | None:
-        """Write ``outcome`` and commit ``next_offset`` of the source partition, if one is given.
+    async def commit(self, outcome: Outcome, read_to: tuple[str, int] | None) -> int | None:
+        """Write ``outcome`` and commit ``read_to``, the source topic and its next offset, if given.
 
         Returns: the changelog offset of the last table write; ``None`` when there was none or the
         broker did not tell.
@@ -71,24 +71,27 @@ class TransactionalWriter:
         """
         producer = self._producer
         await producer.begin_transaction()
-        by_topic: dict[str, list[Entry]] = {}
+        target: dict[tuple[str, int], list[Entry]] = {}
         if outcome.state:
-            by_topic[self._changelog] = [(key, value, NO_HEADERS) for key, value in outcome.state.items()]
+            entries: list[Entry] = [(key, value, NO_HEADERS) for key, value in outcome.state.items()]
+            target[self._changelog, self._partition] = entries
         for message in outcome.messages:
-            by_topic.setdefault(message.topic, []).append(_entry(message))
-        # Each topic's first batch goes before any second one: these are waiting together when the
+            partition = self._partition if message.partition is None else message.partition
+            target.setdefault((message.topic, partition), []).append(_entry(message))
+        # Each partition's first batch goes before any second one: these are waiting together when the
         # sender wakes, and share one request.
         pending: list[asyncio.Future[Any]] = []
         changelog: tuple[asyncio.Future[Any], int] | None = None
-        columns = [self._batches(topic, entries) for topic, entries in by_topic.items()]
+        columns = [self._batches(*place, entries) for place, entries in target.items()]
         for row in zip_longest(*columns):
-            for topic, batch in filter(None, row):
-                future = await producer.send_batch(batch, topic, partition=self._source.partition)
+            for topic, partition, batch in filter(None, row):
+                future = await producer.send_batch(batch, topic, partition=partition)
                 pending.append(future)
                 if topic == self._changelog:
                     changelog = (future, batch.record_count())
-        if next_offset is not None:
-            offsets = {self._source: OffsetAndMetadata(next_offset, "")}
+        if read_to is not None:
+            topic, next_offset = read_to
+            offsets = {TopicPartition(topic, self._partition): OffsetAndMetadata(next_offset, "")}
             pending.append(asyncio.ensure_future(producer.send_offsets_to_transaction(offsets, self._group)))
         await asyncio.gather(*pending)
         await producer.commit_transaction()
@@ -99,17 +102,19 @@ class TransactionalWriter:
         # A batch that the broker had already taken is acknowledged without its offset.
         return base_offset + count - 1 if base_offset >= 0 else None
 
-    def _batches(self, topic: str, entries: Iterable[Entry]) -> Iterator[tuple[str, Any]]:
+    def _batches(
+        self, topic: str, partition: int, entries: Iterable[Entry]
+    ) -> Iterator[tuple[str, int, Any]]:
         """Fill record batches; one takes a first record of any size, so a large one goes alone."""
         timestamp = time.time_ns() // 1_000_000
         batch = self._producer.create_batch()
         for key, value, headers in entries:
             if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                yield topic, batch
+                yield topic, partition, batch
                 batch = self._producer.create_batch()
                 batch.append(timestamp=timestamp, key=key, value=value, headers=headers)
         batch.close()
-        yield topic, batch
+        yield topic, partition, batch
 
 
 def _entry(message: Message) -> Entry:

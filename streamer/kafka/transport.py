@@ -6,7 +6,7 @@ versions these were written against.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, ClassVar, cast
 
 import faust
@@ -31,9 +31,9 @@ class BatchTransport(Transport):
 
     Consumer: ClassVar[type[Any]]
 
-    def __init__(self, app: faust.App, event_topic: str, partitions: Partitions) -> None:
+    def __init__(self, app: faust.App, source_topics: Collection[str], partitions: Partitions) -> None:
         super().__init__(app.conf.broker_consumer, app)
-        self.event_topic = event_topic
+        self.source_topics = source_topics
         self.partitions = partitions
 
 
@@ -71,8 +71,8 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
 
     async def _seek_event_partitions(self) -> Mapping[TP, int]:
         consumer = self._ensure_consumer()
-        topic = cast(BatchTransport, self.transport).event_topic
-        partitions = [tp for tp in consumer.assignment() if tp.topic == topic]
+        topics = cast(BatchTransport, self.transport).source_topics
+        partitions = [tp for tp in consumer.assignment() if tp.topic in topics]
         if not partitions:
             return {}
         offsets: dict[TP, int] = await consumer.seek_to_committed(*partitions)
@@ -112,7 +112,7 @@ class BatchConsumer(Consumer):
             return
         events: dict[TP, list[Any]] = {}
         for tp, records in fetched.items():
-            if tp.topic == self._streaming.event_topic:
+            if tp.topic in self._streaming.source_topics:
                 events[tp] = records
             else:
                 # Also after a rebalance: what is fetched is fetched once, and restoring it is never wrong.
@@ -126,7 +126,7 @@ class BatchConsumer(Consumer):
                 return
             message = self._to_message(tp, records[-1])
             message.key, message.value = None, cast(Any, records)
-            self._streaming.partitions.handed(tp.partition, records[-1].offset + 1)
+            self._streaming.partitions.handed(tp.topic, tp.partition, records[-1].offset + 1)
             yield tp, message
 
     def on_buffer_full(self, tp: TP) -> None:
@@ -146,9 +146,9 @@ class BatchConsumer(Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         # Former owners must be fenced before Faust reads a changelog's end or a committed offset.
-        topic, partitions = self._streaming.event_topic, self._streaming.partitions
+        partitions = self._streaming.partitions
         try:
-            await partitions.take_over(sorted(tp.partition for tp in assigned if tp.topic == topic))
+            await partitions.take_over(assigned)
         except Exception as error:
             await partitions.fail(error, "cannot take the assigned partitions over")
             return
@@ -163,8 +163,8 @@ class BatchConsumer(Consumer):
             return
         positions = cast(ReadCommittedThread, self._thread).positions()
         for tp, (position, highwater) in positions.items():
-            if tp.topic == self._streaming.event_topic:
-                self._streaming.partitions.fetched(tp.partition, position, highwater)
+            if tp.topic in self._streaming.source_topics:
+                self._streaming.partitions.fetched(tp.topic, tp.partition, position, highwater)
         cast(PositionTableManager, self.app.tables).recovery.restored_to(
             {tp: position for tp, (position, _) in positions.items()}, self._get_active_partitions()
         )
