@@ -31,22 +31,40 @@ ALERT_TYPES: Final[dict[Transition, AlertType]] = {
 BANDS: Final[tuple[Band, ...]] = ("watch", "high", "critical")
 """From the lowest to the highest."""
 
+DriverCode = Literal[
+    "days_since_last_purchase",
+    "days_since_last_event",
+    "visit_days_per_month",
+    "spending_per_month",
+    "purchases",
+    "recent_actions",
+]
+"""What a driver may be about; docs/drivers.md tells each one's value and usual value."""
+
 MAX_DRIVERS: Final = 5
 DEFAULT_SOURCE: Final = "/churn-streamer"
 
 
 class Risk(Struct, frozen=True):
-    """How likely the user is to be lost, within which horizon, and what lost means."""
+    """How likely the user is to be lost, within which horizon, and what lost means.
+
+    ``reference`` is the probability for the model's typical active customer; drivers tell what lies between.
+    """
 
     probability: Probability
     horizon_days: Annotated[float, Meta(gt=0)]
     definition: Annotated[str, Meta(examples=["no purchase within 28 days"])]
+    reference: Probability | None = None
 
 
 class Driver(Struct, frozen=True):
-    """One reason for the risk: a quantity, what it is usually, and its share in the risk (signed)."""
+    """One reason for the risk: a quantity of the user, what it usually is, and its share in the risk.
 
-    code: Annotated[str, Meta(examples=["days_since_last_purchase"])]
+    ``importance`` is in log-odds and signed. Those of an alert add up to the log-odds of its probability less
+    those of its reference. ``value`` and ``usual`` are null where there is too little history.
+    """
+
+    code: DriverCode
     value: float | None
     usual: float | None
     importance: float
@@ -78,6 +96,7 @@ class AlertData(Struct, frozen=True, kw_only=True):
     silent_for_s: Annotated[int, Meta(ge=0)]
     reason: AlertReason
     drivers: Annotated[tuple[Driver, ...], Meta(max_length=MAX_DRIVERS)] = ()
+    expected_next_purchase_at: Timestamp | None = None
     expected_value: ExpectedValue | None = None
     next_best_action: NextBestAction | None = None
     model: ModelReference

@@ -56,6 +56,17 @@ class Calibration(Struct, frozen=True):
     parameters: tuple[float, ...] = ()
 
 
+class Reference(Struct, frozen=True):
+    """The typical active customer, against whom an alert's drivers are measured.
+
+    ``probability``: the risk of the query whose inputs are ``features`` and ``hidden``, in their order.
+    """
+
+    probability: Probability
+    features: tuple[float, ...]
+    hidden: tuple[float, ...]
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """``manifest.json``. Durations are in the unit of their name; ``features`` are in the input's order."""
 
@@ -78,6 +89,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     exact_tokens: Annotated[int, Meta(ge=1, description="last tokens that rebuild the hidden state exactly")]
     features: tuple[str, ...]
     calibration: Calibration
+    reference: Annotated[Reference | None, Meta(description="null: alerts have no drivers")] = None
     metrics: dict[str, float]
     sha256: Annotated[dict[str, Sha256], Meta(description="of every other file of the bundle, by its name")]
     opset: Count

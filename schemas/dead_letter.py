@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
 
 from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
@@ -25,6 +28,23 @@ DEAD_LETTER_HEADERS: Final = (
     SOURCE_OFFSET,
     ATTEMPTS,
 )
+
+
+class DeadLetter(Struct, frozen=True, rename="kebab"):
+    """What the headers of a dead letter say, by their names; all values are UTF-8 text on the wire."""
+
+    error_class: Annotated[str, Meta(min_length=1, description="short, stable cause")]
+    error_message: str
+    source_topic: Annotated[str, Meta(min_length=1)]
+    source_partition: Annotated[int, Meta(ge=0)]
+    source_offset: Annotated[int, Meta(ge=0)]
+    attempts: Annotated[int, Meta(ge=1, description="how often the record has failed")]
+
+
+def read_dead_letter(headers: Iterable[tuple[str, bytes]]) -> DeadLetter:
+    """What a dead letter's headers say; raises ``ValueError`` for headers that are not a dead letter's."""
+    texts = {name: value.decode() for name, value in headers if name in DEAD_LETTER_HEADERS}
+    return msgspec.convert(texts, DeadLetter, strict=False)
 
 
 def dead_letter_headers(

@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.alert import Alert
 from schemas.bundle import Manifest
+from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.erasure import ErasureRequest
 from schemas.event import EventMessage
@@ -21,6 +22,7 @@ SCHEMA_TYPES: Final[dict[str, type[msgspec.Struct]]] = {
     "alert": Alert,
     "score": Score,
     "decision": Decision,
+    "dead-letter": DeadLetter,
     "erasure": ErasureRequest,
     "bundle-manifest": Manifest,
 }

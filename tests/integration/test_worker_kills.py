@@ -11,6 +11,7 @@ from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.topics import ALERTS, DECISIONS, EVENTS, SCORES
 from streamer.kafka.topics import changelog_topic
+from tests.contract.test_json_schema import VALIDATORS
 from tests.integration.conftest import Broker
 from tests.integration.shop import Sent, Shop
 
@@ -80,6 +81,9 @@ def test_three_kills_change_nothing(broker: Broker, topic_prefix: str, tmp_path:
         expected = asyncio.run(contents(alone, alone.topic(topic)))
         assert asyncio.run(contents(killed, killed.topic(topic))) == expected
         assert len(expected) > 100
+    for topic, schema in ((ALERTS, "alert"), (DECISIONS, "decision"), (SCORES, "score")):
+        for _, value in asyncio.run(contents(killed, killed.topic(topic))):
+            VALIDATORS[schema].validate(json.loads(value or b""))
     ids = [json.loads(value or b"")["id"] for _, value in asyncio.run(contents(killed, killed.topic(ALERTS)))]
     assert len(ids) == len(set(ids))
     for topics in ((alone.topic(SCORES), killed.topic(SCORES)), tuple(map(changelog_of, shops))):
