@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -68,27 +70,44 @@ def test_partitions_that_do_not_fit_are_refused(shop: Shop) -> None:
     assert events in ended.stderr or changelog_topic(other.settings.application_id) in ended.stderr
 
 
-def test_a_damaged_bundle_is_refused(shop: Shop) -> None:
+def changed_bundle(shop: Shop) -> Path:
     copy = shop.directory / "bundle"
     shutil.copytree(DEMO_BUNDLE, copy)
-    graph = next(copy.glob("*.onnx"))
-    graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     shop.environment["STREAMER_BUNDLE"] = str(copy)
+    return copy
+
+
+def test_a_damaged_bundle_is_refused(shop: Shop) -> None:
+    graph = next(changed_bundle(shop).glob("*.onnx"))
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     ended = shop.run("worker")
     assert ended.returncode == 1
     assert graph.name in ended.stderr
 
 
 def test_a_bundle_whose_golden_vectors_do_not_come_out_is_refused(shop: Shop) -> None:
-    copy = shop.directory / "bundle"
-    shutil.copytree(DEMO_BUNDLE, copy)
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["format_version"] += 1
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    shop.environment["STREAMER_BUNDLE"] = str(copy)
+    bundle = changed_bundle(shop)
+    golden = bundle / "golden.json"
+    text = golden.read_text()
+    number = re.findall(r"-?0\.\d{4,}", text)[-1]
+    golden.write_text(text.replace(number, "0.123456789"))
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["sha256"]["golden.json"] = sha256(golden.read_bytes()).hexdigest()
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
     ended = shop.run("worker")
     assert ended.returncode == 1
-    assert "format" in ended.stderr
+    assert "golden" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_bundle_of_another_format_is_refused(shop: Shop) -> None:
+    manifest = changed_bundle(shop) / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["format_version"] += 1
+    manifest.write_text(json.dumps(content))
+    ended = shop.run("worker")
+    assert ended.returncode == 1
+    assert f"format {content['format_version']}" in ended.stderr
 
 
 def test_state_of_a_newer_version_stops_the_worker(shop: Shop) -> None:
