@@ -77,7 +77,7 @@ def resolve(standing: Standing, now: Situation) -> tuple[Decision, ...]:
 
 
 def _raise(standing: Standing, now: Situation, level: int, policy: Policy) -> Verdict:
-    if now.held:
+    if now.held and not _before_alerts(now, policy):
         return _withhold(standing, now, level, "lag", None)
     if now.active_days < policy.least_active_days:
         return _withhold(standing, now, level, "not_eligible", None)
@@ -116,7 +116,7 @@ def _compete(standing: Standing, now: Situation, level: int) -> Verdict:
 def _escalate(standing: Standing, now: Situation, level: int, policy: Policy) -> Verdict:
     episode = standing.episode
     assert episode is not None
-    if now.held:
+    if now.held and not _before_alerts(now, policy):
         return _withhold(standing, now, level, "lag", None)
     if episode.unsent == "backfill" and not _before_alerts(now, policy):
         # It began before alerts were sent and is getting worse: now it is news.
