@@ -21,6 +21,7 @@ from models.export import OPSET, query_graph, step_graph, write_bundle
 from models.golden import golden_vectors
 from models.histories import Histories, aggregates_at
 from models.network import Network
+from models.reference import reference_point
 from models.training import logits_of, train
 from schemas.bundle import (
     QUERY_NAME,
@@ -29,6 +30,7 @@ from schemas.bundle import (
     Calibration,
     ChurnDefinition,
     Manifest,
+    Reference,
     TokenEncoding,
     TrainingWindow,
 )
@@ -68,9 +70,11 @@ def train_bundle(histories: Histories, task: Task, name: str, out: Path, report:
     validated = validate(histories, columns, task, report)
     network = _fit(histories, examples, columns, task, "network", report)
     edges = band_edges(_risks_after_longest_silence(network, validated.platt, histories, task))
+    typical = cut_moments(histories, _cuts(task), task.active_ms)
+    reference = reference_point(network, validated.platt, histories, typical)
     graphs = {STEP_NAME: step_graph(network), QUERY_NAME: query_graph(network, validated.platt)}
     golden = golden_vectors(network, validated.platt, histories, silence_grid_s())
-    return write_bundle(out, _manifest(histories, task, name, validated, edges), graphs, golden)
+    return write_bundle(out, _manifest(histories, task, name, validated, edges, reference), graphs, golden)
 
 
 def validate(histories: Histories, columns: npt.NDArray[np.int64], task: Task, report: Report) -> Validated:
@@ -79,8 +83,7 @@ def validate(histories: Histories, columns: npt.NDArray[np.int64], task: Task, r
     earlier = histories.before(until_ms)
     examples = _examples(earlier, task, until_ms, "validation dataset", report)
     network = _fit(earlier, examples, columns, task, "validation network", report)
-    cuts = np.linspace(until_ms, task.until_ms - task.horizon_ms, VALIDATION_CUTS).astype(np.int64)
-    moments = cut_moments(histories, cuts, task.active_ms)
+    moments = cut_moments(histories, _cuts(task), task.active_ms)
     if not len(moments.event):
         raise _nobody_active()
     asked = label(histories, moments, task.horizon_ms, task.churn_types, task.until_ms)
@@ -91,6 +94,12 @@ def validate(histories: Histories, columns: npt.NDArray[np.int64], task: Task, r
     logits = logits_of(network, histories, asked.moments.event, asked.features)
     platt = fit_platt(logits, asked.churned)
     return Validated(platt, judge(asked.churned, platt.probability(logits)))
+
+
+def _cuts(task: Task) -> npt.NDArray[np.int64]:
+    """Moments (epoch ms) whose outcomes are known, and of which the validation network knows nothing."""
+    last = task.until_ms - task.horizon_ms
+    return np.linspace(last - task.horizon_ms, last, VALIDATION_CUTS).astype(np.int64)
 
 
 def judge(labels: npt.NDArray[np.float32], risks: npt.NDArray[np.float64]) -> dict[str, float]:
@@ -166,7 +175,12 @@ def _nobody_active() -> ConfigurationError:
 
 
 def _manifest(
-    histories: Histories, task: Task, name: str, validated: Validated, edges: BandEdges
+    histories: Histories,
+    task: Task,
+    name: str,
+    validated: Validated,
+    edges: BandEdges,
+    reference: Reference,
 ) -> Manifest:
     size = task.size
     return Manifest(
@@ -189,6 +203,7 @@ def _manifest(
         exact_tokens=size.rebuild_tokens,
         features=FEATURES,
         calibration=Calibration("platt", tuple(validated.platt)),
+        reference=reference,
         metrics={f"validation_{key}": round(value, 5) for key, value in validated.metrics.items()},
         sha256={},
         opset=OPSET,

@@ -8,6 +8,7 @@ from hashlib import sha256
 import msgspec
 
 from schemas.alert import BANDS, AlertData, Risk, alert_of
+from schemas.alert import Driver as DriverMessage
 from schemas.bundle import ChurnDefinition
 from schemas.decision import Decision as DecisionMessage
 from schemas.encoding import JSON_HEADERS, alert_headers, encode_alert, encode_decision, encode_score
@@ -15,13 +16,15 @@ from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
-from streamer.core.changes import Decision
+from streamer.core.changes import Decision, Driver
 from streamer.core.policy import Policy
 from streamer.core.user_state import UserState
 from streamer.repartition import unpack_place
 from streamer.stage import Message
 
 PROBABILITY_DECIMALS = 6
+IMPORTANCE_DECIMALS = 4
+FIGURE_DECIMALS = 2
 
 
 def churn_in_words(churn: ChurnDefinition, horizon_days: float) -> str:
@@ -46,21 +49,30 @@ class Messages:
     definition: str
     policy_sha256: str
     silence_grid_ms: tuple[int, ...]
+    reference_risk: float | None
 
     def alert(self, decision: Decision, partition: int) -> Message:
         """One revision of an alert: a decision that is sent."""
         assert decision.alert_id is not None
         assert decision.revision is not None
+        due_ms = decision.next_purchase_ms
         data = AlertData(
             alert_id=decision.alert_id,
             revision=decision.revision,
             user_id=decision.user_id,
             status="resolved" if decision.transition == "resolved" else "open",
             band=BANDS[decision.level - 1],
-            risk=Risk(round(decision.risk, PROBABILITY_DECIMALS), self.horizon_days, self.definition),
+            risk=Risk(
+                round(decision.risk, PROBABILITY_DECIMALS),
+                self.horizon_days,
+                self.definition,
+                self.reference_risk,
+            ),
             last_event_at=format_timestamp(decision.last_ms),
             silent_for_s=max(decision.decided_ms - decision.last_ms, 0) // 1000,
             reason=decision.reason,
+            drivers=tuple(_driver(driver) for driver in decision.drivers),
+            expected_next_purchase_at=None if due_ms is None else format_timestamp(due_ms),
             model=self.model,
             evidence=self._evidence(partition, decision.offset),
         )
@@ -112,3 +124,16 @@ class Messages:
         """Where the shop's own record lies, also if another partition has forwarded it."""
         place = unpack_place(partition, offset)
         return Evidence(self.source_topic, place.partition, place.offset)
+
+
+def _driver(driver: Driver) -> DriverMessage:
+    return DriverMessage(
+        driver.code,
+        _figure(driver.value),
+        _figure(driver.usual),
+        round(driver.importance, IMPORTANCE_DECIMALS),
+    )
+
+
+def _figure(value: float | None) -> float | None:
+    return None if value is None else round(value, FIGURE_DECIMALS)

@@ -65,6 +65,7 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
         definition=churn_in_words(manifest.churn_definition, manifest.horizon_days),
         policy_sha256=policy_hash(policy),
         silence_grid_ms=model.silence_grid_ms,
+        reference_risk=manifest.reference.probability if manifest.reference else None,
     )
     rules = Rules(policy, manifest.churn_definition.types == "any", partitions)
     return ScoringStage(

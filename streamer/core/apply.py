@@ -13,8 +13,8 @@ from typing import NamedTuple
 from streamer.core.changes import Decision, Output
 from streamer.core.follow import Arrival, Followed, Setting, follow
 from streamer.core.model import RiskModel
-from streamer.core.requests import Curve, Place, Rank, Request, RiskAt
-from streamer.core.scoring import answer_curves, answer_places, answer_risks
+from streamer.core.requests import Curve, Explain, Place, Rank, Request, RiskAt
+from streamer.core.scoring import answer_curves, answer_explanations, answer_places, answer_risks
 from streamer.core.user_state import UserState
 
 
@@ -35,8 +35,8 @@ def apply(
     """Apply a batch to its users.
 
     ``states``: every user with an arrival or a due deadline, ``None`` for a new one; the values are
-    updated in place. ``arrivals``: the events by user, each user's in offset order. ``daily_budget``: how many
-    raises a day this partition may send.
+    updated in place. ``arrivals``: the events by user, each user's in offset order. ``daily_budget``: how
+    many raises a day this partition may send.
     """
     journeys = {
         user_id: follow(user_id, state, arrivals.get(user_id, ()), setting)
@@ -71,6 +71,7 @@ def _answer(requests: Sequence[Request], model: RiskModel) -> None:
     answer_places([request for request in requests if isinstance(request, Place)], model)
     answer_curves([request for request in requests if isinstance(request, Curve)], model)
     answer_risks([request for request in requests if isinstance(request, RiskAt)], model)
+    answer_explanations([request for request in requests if isinstance(request, Explain)], model)
 
 
 def _grant_first_day(competing: Sequence[Rank], budget: int) -> tuple[list[str], list[Rank]]:

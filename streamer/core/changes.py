@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from schemas.alert import DriverCode
+
 Transition = Literal["raised", "escalated", "deescalated", "resolved"]
 Reason = Literal["crossed", "silence", "purchase", "recovered", "expired", "late_event"]
 Action = Literal["sent", "suppressed", "held_out", "overtaken", "backfill"]
 Obstacle = Literal["cooldown", "cap", "budget", "not_eligible", "churned", "holdout", "lag", "alerts_from"]
+
+
+class Driver(NamedTuple):
+    """One reason for a risk: a quantity, what it usually is, and its signed share in log-odds."""
+
+    code: DriverCode
+    value: float | None
+    usual: float | None
+    importance: float
 
 
 class Decision(NamedTuple):
@@ -16,6 +27,8 @@ class Decision(NamedTuple):
     ``transition`` is what was, or would have been, sent, and ``reason`` what brought it about;
     ``obstacle`` says why it was not sent. ``alert_id`` and ``revision`` belong to what was sent. Times are
     epoch milliseconds; ``level`` 1 is the lowest band; ``offset`` is that of the user's newest record.
+    ``drivers`` come with alerts that are open, the most important first; ``next_purchase_ms``, when the next
+    purchase is due, with all alerts sent, where it is known.
     """
 
     user_id: str
@@ -30,6 +43,8 @@ class Decision(NamedTuple):
     decided_ms: int
     last_ms: int
     offset: int
+    drivers: tuple[Driver, ...] = ()
+    next_purchase_ms: int | None = None
 
 
 class Moment(NamedTuple):

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from streamer.core.aggregates import count_late
-from streamer.core.changes import Decision, Moment, Output, Reason
+from streamer.core.changes import Decision, Driver, Moment, Output, Reason
 from streamer.core.lifecycle import Situation, consider, resolve
 from streamer.core.money import spend_rate
 from streamer.core.policy import Policy
-from streamer.core.requests import Curve, Place, Rank, Request, RiskAt
+from streamer.core.requests import Curve, Explain, Place, Rank, Request, RiskAt
+from streamer.core.rhythm import expected_next_purchase_ms
 from streamer.core.ring import Placement, put
 from streamer.core.silence import next_crossing, next_fall
 from streamer.core.token import PURCHASE, as_array, place, type_code
@@ -157,7 +158,7 @@ class _User:
             state.risk = risk
 
     def _resolve(self, state: UserState, moment: Moment, now_ms: int, reason: Reason) -> None:
-        self._put_out(moment, resolve(state.standing, self._situation(state, moment, now_ms, reason)))
+        self._put_out(state, moment, resolve(state.standing, self._situation(state, moment, now_ms, reason)))
 
     def _consider(self, state: UserState, moment: Moment, reason: Reason) -> Steps:
         """Follow the risk as of ``state.scored_ms``, and set the next deadline."""
@@ -168,7 +169,14 @@ class _User:
             rank = Rank(self.user_id, standing.rank_ms, state.risk * spend_rate(state.running))
             yield rank
             verdict = consider(standing, now._replace(granted=rank.granted), policy)
-        self._put_out(moment, verdict.decisions)
+        drivers: tuple[Driver, ...] = ()
+        if any(
+            decision.action == "sent" and decision.transition != "resolved" for decision in verdict.decisions
+        ):
+            explain = Explain(self.user_id, state, self.setting.any_event_returns)
+            yield explain
+            drivers = explain.drivers
+        self._put_out(state, moment, verdict.decisions, drivers)
         self._set_deadline(state, verdict.again_ms)
 
     def _situation(self, state: UserState, moment: Moment, now_ms: int, reason: Reason) -> Situation:
@@ -214,8 +222,20 @@ class _User:
             if fall is not None:
                 yield fall
 
-    def _put_out(self, moment: Moment, decisions: Iterable[Decision]) -> None:
-        self.outputs += [Output(moment, decision) for decision in decisions]
+    def _put_out(
+        self,
+        state: UserState,
+        moment: Moment,
+        decisions: Iterable[Decision],
+        drivers: tuple[Driver, ...] = (),
+    ) -> None:
+        """Put decisions on record; those sent also say why, and when the next purchase is due."""
+        for decision in decisions:
+            if decision.action == "sent":
+                decision = decision._replace(
+                    drivers=drivers, next_purchase_ms=expected_next_purchase_ms(state.running)
+                )
+            self.outputs.append(Output(moment, decision))
 
 
 def _count_only(state: UserState, token: bytes) -> None:

@@ -25,6 +25,13 @@ class Encoding(NamedTuple):
     appended: bool
 
 
+class ReferencePoint(NamedTuple):
+    """The typical active customer as inputs of a query, ``[features]`` and ``[width]``."""
+
+    features: npt.NDArray[np.float32]
+    hidden: npt.NDArray[np.float32]
+
+
 class RiskModel(Protocol):
     """A loaded bundle. Every row's result must be the same bit by bit whatever its batch-mates."""
 
@@ -41,6 +48,11 @@ class RiskModel(Protocol):
     @property
     def ring_tokens(self) -> int:
         """Tokens needed for an exact rebuild of a user's hidden vector: the ring's capacity."""
+        ...
+
+    @property
+    def reference(self) -> ReferencePoint | None:
+        """From where drivers are measured; ``None`` where the bundle does not say."""
         ...
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:

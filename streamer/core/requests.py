@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from streamer.core.changes import Driver
 from streamer.core.ring import Placed
 from streamer.core.user_state import UserState
 
@@ -37,6 +38,19 @@ class RiskAt(NamedTuple):
 
 
 @dataclass
+class Explain:
+    """Find the drivers of ``state.risk``, the risk as of ``state.scored_ms``; sets ``drivers``.
+
+    ``any_event_returns``: churn is the absence of any event, not of purchases.
+    """
+
+    user_id: str
+    state: UserState
+    any_event_returns: bool
+    drivers: tuple[Driver, ...] = ()
+
+
+@dataclass
 class Rank:
     """Compete for the alert budget of the day that ends at ``day_ms``; sets ``granted``.
 
@@ -49,4 +63,4 @@ class Rank:
     granted: bool = False
 
 
-Request = Place | Curve | RiskAt | Rank
+Request = Place | Curve | RiskAt | Explain | Rank

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.aggregates import AGGREGATES, AGGREGATES_BYTES, Aggregates, advance, fold
+from streamer.core.drivers import COALITIONS, Question, coalitions, drivers_of, importances
 from streamer.core.features import features_at
 from streamer.core.model import Encoding, RiskModel
-from streamer.core.requests import Curve, Place, RiskAt
+from streamer.core.requests import Curve, Explain, Place, RiskAt
+from streamer.core.rhythm import Rhythm
 from streamer.core.ring import Placement
 from streamer.core.token import as_array, place
 from streamer.core.user_state import UserState
@@ -58,6 +60,19 @@ def answer_risks(risks: Sequence[RiskAt], model: RiskModel) -> None:
     _query_now([request.state for request in risks], moments, model)
 
 
+def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> None:
+    """Find the drivers of risks that were just asked of ``model``; none where it has no reference point."""
+    if not explanations or model.reference is None:
+        return
+    states = [request.state for request in explanations]
+    moments = np.array([state.scored_ms for state in states], dtype=np.float64)
+    asked = Question(_hidden(states), features_at(_stack([state.running for state in states]), moments))
+    probabilities = model.query(*coalitions(asked, model.reference)).reshape(-1, COALITIONS)
+    for request, row in zip(explanations, probabilities.tolist(), strict=True):
+        rhythm = Rhythm(request.state.running, request.state.scored_ms)
+        request.drivers = drivers_of(importances(row), rhythm, request.any_event_returns)
+
+
 def _take_left(places: Sequence[Place]) -> None:
     """Fold the tokens that a full ring pushed out into the base."""
     if not places:
@@ -97,10 +112,14 @@ def _query(
 ) -> npt.NDArray[np.float64]:
     """Risks at ``moments`` (epoch ms), ``repeat`` of them for each state in turn."""
     aggregates = np.repeat(_stack([state.running for state in states]), repeat, axis=0)
+    hidden = np.repeat(_hidden(states), repeat, axis=0)
+    return model.query(hidden, features_at(aggregates, moments))
+
+
+def _hidden(states: Sequence[UserState]) -> npt.NDArray[np.float32]:
     width = len(states[0].hidden) // 4
-    hidden = np.frombuffer(b"".join(state.hidden for state in states), dtype=np.float32)
-    repeated = np.repeat(hidden.reshape(-1, width), repeat, axis=0)
-    return model.query(repeated, features_at(aggregates, moments))
+    packed = b"".join(state.hidden for state in states)
+    return np.frombuffer(packed, dtype=np.float32).reshape(-1, width)
 
 
 def _set_running(places: Sequence[Place], rows: Aggregates) -> None:

@@ -72,6 +72,13 @@ def _check_fit(manifest: Manifest, file: Path) -> None:
             f"{file} names other features than this program computes: train the bundle again, "
             "or use the program's version that made it."
         )
+    reference = manifest.reference
+    sizes = (len(FEATURES), manifest.width)
+    if reference is not None and (len(reference.features), len(reference.hidden)) != sizes:
+        raise BundleError(
+            f"{file}: the reference point does not have the {sizes[0]} features and the width of {sizes[1]} "
+            "that the model's inputs have: train the bundle again."
+        )
     if manifest.token_encoding.types > len(EVENT_TYPES):
         raise BundleError(
             f"{file} knows {manifest.token_encoding.types} event types and this program {len(EVENT_TYPES)}: "

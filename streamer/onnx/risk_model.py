@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.model import Encoding
+from streamer.core.model import Encoding, ReferencePoint
 from streamer.core.token import TOKEN_BYTES, TokenArray, as_array, place
 from streamer.core.transformer_inputs import TransformerInputs, transformer_inputs
 from streamer.onnx.graphs import Bundle
@@ -46,6 +46,10 @@ class OnnxRiskModel:
 
     def __init__(self, bundle: Bundle, cache_users: int) -> None:
         self.bundle = bundle
+        stated = bundle.manifest.reference
+        self._reference = stated and ReferencePoint(
+            np.array(stated.features, np.float32), np.array(stated.hidden, np.float32)
+        )
         self._arena = KeyValueArena(bundle.manifest, cache_users)
         self._batch = min(STEP_BATCH, cache_users)
 
@@ -63,6 +67,11 @@ class OnnxRiskModel:
     def ring_tokens(self) -> int:
         """Tokens that rebuild a hidden vector exactly."""
         return self.bundle.manifest.exact_tokens
+
+    @property
+    def reference(self) -> ReferencePoint | None:
+        """The bundle's typical active customer."""
+        return self._reference
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         """Hidden vectors ``[users, width]`` after each user's newest token; a user at most once a call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -11,12 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from schemas.alert import BANDS, Alert, AlertData, Driver, ExpectedValue, NextBestAction, Risk, alert_of
+from schemas.alert import (
+    BANDS,
+    Alert,
+    AlertData,
+    Driver,
+    DriverCode,
+    ExpectedValue,
+    NextBestAction,
+    Risk,
+    alert_of,
+)
 from schemas.bundle import (
     BandEdges,
     Calibration,
     ChurnDefinition,
     Manifest,
+    Reference,
     TokenEncoding,
     TrainingWindow,
     decode_manifest,
@@ -70,7 +81,13 @@ alert_data = st.builds(
     user_id=texts,
     status=st.sampled_from(["open", "resolved"]),
     band=st.sampled_from(BANDS),
-    risk=st.builds(Risk, probability=probabilities, horizon_days=horizons, definition=texts),
+    risk=st.builds(
+        Risk,
+        probability=probabilities,
+        horizon_days=horizons,
+        definition=texts,
+        reference=st.none() | probabilities,
+    ),
     last_event_at=times,
     silent_for_s=durations,
     reason=st.sampled_from(
@@ -78,10 +95,15 @@ alert_data = st.builds(
     ),
     drivers=st.lists(
         st.builds(
-            Driver, code=texts, value=st.none() | amounts, usual=st.none() | amounts, importance=amounts
+            Driver,
+            code=st.sampled_from(get_args(DriverCode)),
+            value=st.none() | amounts,
+            usual=st.none() | amounts,
+            importance=amounts,
         ),
         max_size=5,
     ).map(tuple),
+    expected_next_purchase_at=st.none() | times,
     expected_value=st.none() | st.builds(ExpectedValue, amount=amounts, currency=st.none() | texts),
     next_best_action=st.none() | st.builds(NextBestAction, action=texts),
     model=models,
@@ -141,6 +163,13 @@ manifests = st.builds(
     calibration=st.builds(
         Calibration, method=st.sampled_from(["none", "platt"]), parameters=st.just((1.0, 0.5))
     ),
+    reference=st.none()
+    | st.builds(
+        Reference,
+        probability=probabilities,
+        features=st.lists(amounts, max_size=3).map(tuple),
+        hidden=st.lists(amounts, max_size=3).map(tuple),
+    ),
     metrics=st.dictionaries(texts, amounts, max_size=3),
     sha256=st.dictionaries(texts, hashes, max_size=3),
     opset=counts,
@@ -185,7 +214,8 @@ def test_alerts(alert: Alert) -> None:
     assert message["subject"] == message["data"]["user_id"]
     assert message["data"].keys() == {
         "alert_id", "revision", "user_id", "status", "band", "risk", "last_event_at", "silent_for_s",
-        "reason", "drivers", "expected_value", "next_best_action", "model", "evidence",
+        "reason", "drivers", "expected_next_purchase_at", "expected_value", "next_best_action",
+        "model", "evidence",
     }  # fmt: skip
     assert msgspec.json.decode(value, type=Alert) == alert
     assert dict(alert_headers(alert))["content-type"].startswith(b"application/cloudevents+json")

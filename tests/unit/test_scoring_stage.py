@@ -59,6 +59,7 @@ def new_stage(**intake: Any) -> ScoringStage:
         "no purchase within 28 days",
         "0" * 64,
         FixedModel.silence_grid_ms,
+        0.05,
     )
     policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
     rules = Rules(policy, any_event_returns=False, partitions=1)
