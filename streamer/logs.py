@@ -13,6 +13,8 @@ import msgspec
 import structlog
 from structlog.typing import Processor
 
+from streamer.log_repeats import RepeatFilter
+
 LIBRARY_LOGGERS = ("faust", "mode", "aiokafka", "aiohttp", "asyncio", "rocksdict")
 
 
@@ -55,6 +57,7 @@ def configure_logging(
             ],
         )
     )
+    handler.addFilter(RepeatFilter(LIBRARY_LOGGERS))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

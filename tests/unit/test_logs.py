@@ -25,6 +25,17 @@ def logging_restored() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def test_a_library_that_repeats_itself_is_heard_once() -> None:
+    stream = io.StringIO()
+    configure_logging("json", "info", stream)
+    for _ in range(50):
+        logging.getLogger("aiokafka.conn").error("Unable connect to %s", "a:1")
+        structlog.get_logger("streamer.worker").info("own lines are all heard")
+    lines = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert lines.count("Unable connect to a:1") == 1
+    assert lines.count("own lines are all heard") == 50
+
+
 def test_json_lines_hold_own_and_library_events() -> None:
     stream = io.StringIO()
     configure_logging("json", "info", stream)
