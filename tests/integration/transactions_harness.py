@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Self
@@ -51,9 +52,21 @@ class WorkerProcess:
 
 
 class Scenario:
-    """One application with its own topics, fed with seeded records of seeded users."""
+    """One application with its own topics, fed with seeded records of seeded users.
 
-    def __init__(self, bootstrap: str, prefix: str, directory: Path, seed: int, users: int = 300) -> None:
+    ``scattered``: records go to random partitions, and from there to their users'.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        prefix: str,
+        directory: Path,
+        seed: int,
+        users: int = 300,
+        *,
+        scattered: bool = False,
+    ) -> None:
         self.bootstrap = bootstrap
         self.random = random.Random(seed)
         self.sent: list[tuple[str, bytes]] = []
@@ -66,6 +79,8 @@ class Scenario:
             event_topic=f"{prefix}events",
             output_topic=f"{prefix}outputs",
             data_dir="",
+            repartition_topic=f"{prefix}repartition" if scattered else None,
+            partitions=PARTITIONS,
         )
 
     async def __aenter__(self) -> Self:
@@ -77,6 +92,11 @@ class Scenario:
                 [
                     NewTopic(self.arguments.event_topic, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}),
                     NewTopic(self.arguments.output_topic, PARTITIONS, 1),
+                    *(
+                        NewTopic(name, PARTITIONS, 1)
+                        for name in (self.arguments.repartition_topic,)
+                        if name is not None
+                    ),
                     NewTopic(
                         changelog,
                         PARTITIONS,
@@ -120,8 +140,13 @@ class Scenario:
     async def send_one(self, user: str, value: bytes, timestamp_ms: int | None = None) -> None:
         """Queue one record for sending."""
         self.sent.append((user, value))
+        scattered = self.arguments.repartition_topic is not None
         await self._producer.send(
-            self.arguments.event_topic, value, key=user.encode(), timestamp_ms=timestamp_ms
+            self.arguments.event_topic,
+            value,
+            key=user.encode(),
+            partition=self.random.randrange(PARTITIONS) if scattered else None,
+            timestamp_ms=timestamp_ms,
         )
 
     @contextlib.asynccontextmanager
@@ -167,6 +192,17 @@ class Scenario:
         topic = f"{self.arguments.application_id}-users-changelog"
         table = {record.key.decode(): record.value for record in await self._read(topic)}
         return {user: value[: STATE.size] for user, value in table.items() if value is not None}
+
+    async def assert_each_once(self) -> None:
+        """Every record sent has its one output, whatever the order, and the table counts each user's."""
+        outputs = await self.wait_for_outputs(len(self.sent))
+        assert sorted((output.user, output.value) for output in outputs) == sorted(
+            (user, value.hex()) for user, value in self.sent
+        )
+        counts = Counter(user for user, _ in self.sent)
+        assert {user: STATE.unpack(state)[0] for user, state in (await self.table()).items()} == counts
+        revisions = {(output.user, output.revision) for output in outputs}
+        assert revisions == {(user, n) for user, count in counts.items() for n in range(1, count + 1)}
 
     async def assert_exactly_once(self) -> None:
         """Every record sent has its one output, in order, and the table is what the records make it."""

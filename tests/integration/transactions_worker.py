@@ -2,7 +2,8 @@
 
 The stage counts each user's records and keeps a running hash of them, in memory and in the table. It
 answers each record with one output: user, revision, hash so far, offset, and whether wall time was given.
-The first tick with wall time is answered too, once for each partition and process. What a reader of the
+The first tick with wall time is answered too, once for each partition and process. With a repartition topic
+it forwards what lies in another partition than its user's. What a reader of the
 outputs and of the changelog must find follows from the input alone, see :func:`expected`.
 """
 
@@ -21,6 +22,7 @@ import msgspec
 
 from streamer.kafka.application import build_application, run
 from streamer.kafka.options import WorkerOptions
+from streamer.repartition import partition_of
 from streamer.stage import Message, Outcome, Record
 
 STATE = struct.Struct("<q16s")
@@ -29,9 +31,10 @@ EMPTY = STATE.pack(0, bytes(16))
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One answer of the stage; ``user`` is empty for a tick."""
+    """One answer of the stage; ``user`` is empty for a tick. ``value`` is the record's, in hexadecimal."""
 
     user: str
+    value: str
     revision: int
     digest: str
     offset: int
@@ -46,7 +49,9 @@ class WorkerArguments(msgspec.Struct, frozen=True):
     event_topic: str
     output_topic: str
     data_dir: str
+    repartition_topic: str | None = None
     instance_id: str | None = None
+    partitions: int = 4
     max_batch: int = 200
     padding: int = 0
     freeze_file: str | None = None
@@ -103,6 +108,11 @@ class CountingStage:
         for record in records:
             assert record.key is not None
             assert record.value is not None
+            home = partition_of(record.key.decode(), self._arguments.partitions)
+            if self._arguments.repartition_topic is not None and not record.forwarded and home != partition:
+                topic = self._arguments.repartition_topic
+                messages.append(Message(topic, record.key, record.value, record.headers, home))
+                continue
             if self._arguments.refuse_poison and record.value == POISON:
                 raise ValueError("poisoned record")
             before = states.get(record.key)
@@ -113,11 +123,13 @@ class CountingStage:
             changed[record.key] = after + self._padding
             revision, digest = STATE.unpack(after)
             current = now_ms is not None
-            output = Output(record.key.decode(), revision, digest.hex(), record.offset, current)
+            output = Output(
+                record.key.decode(), record.value.hex(), revision, digest.hex(), record.offset, current
+            )
             messages.append(self._message(output))
         if self._arguments.answer_ticks and not records and now_ms and partition not in self._ticked:
             self._ticked.add(partition)
-            messages.append(self._message(Output("", 0, "", -1, True)))
+            messages.append(self._message(Output("", "", 0, "", -1, True)))
         return Outcome(changed, messages)
 
     def _message(self, output: Output) -> Message:
@@ -143,6 +155,7 @@ def main() -> int:
         data_dir=Path(arguments.data_dir),
         instance_id=arguments.instance_id,
         max_batch=arguments.max_batch,
+        repartition_topic=arguments.repartition_topic,
     )
     return run(build_application(options, CountingStage(arguments)))
 

@@ -63,7 +63,7 @@ def new_stage(**intake: Any) -> ScoringStage:
     )
     policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
     rules = Rules(policy, any_event_returns=False, partitions=1)
-    return ScoringStage(rules, FixedModel(), messages, cached_states=2, live=False, **intake)
+    return ScoringStage(rules, FixedModel(), messages, cached_states=2, **{"live": False, **intake})
 
 
 def purchase(event_id: str, user_id: str, day: float) -> bytes:
