@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -29,17 +30,16 @@ ON CONFLICT (alert_id) DO UPDATE SET
 WHERE alerts.revision < excluded.revision
 """
 
+NO_ALERT = (ValueError, KeyError, TypeError, RecursionError, psycopg.DataError)
 
-def row_of(message: bytes | None) -> tuple[Any, ...] | None:
-    """The alert as a row of the table, or ``None`` for what is no alert."""
-    try:
-        event = json.loads(message or b"")
-        a = event["data"]
-        keys = str(a["alert_id"]), int(a["revision"]), str(a["user_id"])
-        return *keys, a["status"], a["band"], a["reason"], float(a["risk"]["probability"]), event["time"]
-    except (ValueError, KeyError, TypeError):
-        logging.warning("no alert, skipped: %r", message)
-        return None
+
+def row_of(message: bytes | None) -> tuple[Any, ...]:
+    """The alert as a row of the table; raises one of ``NO_ALERT`` for what is none."""
+    event = json.loads(message or b"")
+    data = event["data"]
+    keys = str(data["alert_id"]), int(data["revision"]), str(data["user_id"])
+    standing = (str(data[name]) for name in ("status", "band", "reason"))
+    return *keys, *standing, float(data["risk"]["probability"]), str(event["time"])
 
 
 async def main() -> None:
@@ -57,9 +57,13 @@ async def main() -> None:
         await database.commit()
         while True:
             batches = (await consumer.getmany(timeout_ms=1000, max_records=500)).values()
-            rows = [row for batch in batches for record in batch if (row := row_of(record.value))]
-            async with database.transaction(), database.cursor() as cursor:
-                await cursor.executemany(UPSERT, rows)
+            async with database.transaction():
+                for record in chain.from_iterable(batches):
+                    try:
+                        async with database.transaction():
+                            await database.execute(UPSERT, row_of(record.value))
+                    except NO_ALERT:
+                        logging.warning("no alert, skipped: %r", record.value)
             await consumer.commit()
 
 

@@ -39,7 +39,20 @@ from tests.integration.shop import (
 from tests.integration.test_worker_kills import shopping
 
 CONSUMER = Path(__file__).parents[2] / "examples" / "crm_consumer" / "consumer.py"
-NO_ALERTS = (None, b"", b"{broken", b"[]", b'{"data": null}', b'{"data": {"alert_id": "a"}}', b"\xff")
+
+
+def alert_with(**changed: object) -> bytes:
+    data = {"alert_id": "a", "revision": 1, "user_id": "u", "status": "open", "band": "watch"}
+    known = {"reason": "silence", "risk": {"probability": 0.5}, **changed}
+    return json.dumps({"time": changed.get("time", "2017-01-01T00:00:00Z"), "data": data | known}).encode()
+
+
+NO_ALERTS = (
+    *(None, b"", b"{broken", b"[]", b'{"data": null}', b"\xff", b"[" * 100_000),
+    *(alert_with(revision=None), alert_with(revision=10**30), alert_with(risk=0.5)),
+    *(alert_with(user_id="a\0b"), alert_with(time="soon")),
+)
+
 
 Row = tuple[Any, ...]
 
