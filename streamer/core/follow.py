@@ -19,9 +19,9 @@ from streamer.core.money import spend_rate
 from streamer.core.policy import Policy
 from streamer.core.requests import Curve, Explain, Place, Rank, Request, RiskAt
 from streamer.core.rhythm import expected_next_purchase_ms
-from streamer.core.ring import Placement, put
+from streamer.core.ring import Placed, Placement, put
 from streamer.core.silence import next_crossing, next_fall
-from streamer.core.token import PURCHASE, as_array, place, type_code
+from streamer.core.token import PURCHASE, TOKEN_BYTES, as_array, place, type_code
 from streamer.core.user_state import UserState
 
 
@@ -38,8 +38,9 @@ class Setting(NamedTuple):
 
     ``horizons_ms[i]``: deadlines up to this moment are due once record i has moved the clock. One more
     entry stands for the end of the batch, where wall time may have moved the clock further.
-    ``any_event_returns``: churn is the absence of any event, not of purchases. ``held``: the partition lags,
-    so raises and escalations wait.
+    ``any_event_returns``: churn is the absence of any event, not of purchases. ``current_ms``: what
+    falls before it is found by a partition that lags behind wall time, so raises and escalations wait.
+    ``stamp`` names policy and model: what was decided under another one is looked at again.
     """
 
     partition: int
@@ -48,7 +49,8 @@ class Setting(NamedTuple):
     silence_grid_ms: tuple[int, ...]
     ring_tokens: int
     any_event_returns: bool
-    held: bool
+    current_ms: int
+    stamp: bytes
 
 
 class Followed(NamedTuple):
@@ -72,6 +74,8 @@ def follow(
         yield from user.observe(arrival)
         yield from user.decide_until(due_ms, observed=arrival)
     yield from user.decide_until(setting.horizons_ms[-1])
+    user.take_up()
+    yield from user.decide_until(setting.horizons_ms[-1])
     return Followed(user.state, user.outputs)
 
 
@@ -81,6 +85,8 @@ class _User:
         self.state = state
         self.setting = setting
         self.outputs: list[Output] = []
+        self.applied = 0
+        """How many records of the batch came before the next decision."""
 
     def decide_until(self, due_ms: int, observed: Arrival | None = None) -> Steps:
         """Take every decision whose deadline is at or before ``due_ms``.
@@ -89,10 +95,17 @@ class _User:
         """
         while (state := self.state) is not None and (deadline := state.deadline_ms) <= due_ms:
             if observed is None:
-                moment = Moment(bisect_left(self.setting.horizons_ms, deadline), 0, deadline, self.user_id)
+                record = max(bisect_left(self.setting.horizons_ms, deadline), self.applied)
+                moment = Moment(record, 0, deadline, self.user_id)
             else:
                 moment = Moment(observed.record, 2, deadline, self.user_id)
             yield from self._decide(state, moment)
+
+    def take_up(self) -> None:
+        """Look again at what waited for the partition to catch up, now that it has."""
+        state, horizons = self.state, self.setting.horizons_ms
+        if state is not None and state.standing.obstacle == "lag" and self.setting.current_ms <= horizons[-1]:
+            state.deadline_ms = min(state.deadline_ms, max(horizons[-1], state.last_ms))
 
     def _decide(self, state: UserState, moment: Moment) -> Steps:
         now_ms, policy = moment.decided_ms, self.setting.policy
@@ -104,41 +117,54 @@ class _User:
             return
         if episode is not None and now_ms >= episode.opened_ms + policy.horizon_ms:
             self._resolve(state, moment, now_ms, "expired")
-        if not state.curve and silence_ms >= self.setting.silence_grid_ms[0]:
+        silent = silence_ms >= self.setting.silence_grid_ms[0]
+        if not silent or state.standing.stamp != self.setting.stamp:
+            state.curve = b""
+        if silence_ms < 0 or (not silent and _newest_type(state) == PURCHASE):
+            # The newest event is ahead of the clock, and was judged by itself; or it was a purchase.
+            self._set_deadline(state, None)
+            return
+        yield from self._judge(state, moment, now_ms)
+
+    def _judge(self, state: UserState, moment: Moment, now_ms: int) -> Steps:
+        """Follow the risk as of ``now_ms``, and the curve where the silence is long enough for one."""
+        silent = now_ms - state.last_ms >= self.setting.silence_grid_ms[0]
+        if silent and not state.curve:
             yield Curve(self.user_id, state)
-            state.risk = state.risk_curve()[0]
-        else:
-            yield RiskAt(self.user_id, state, now_ms)
+        yield RiskAt(self.user_id, state, now_ms)
         state.scored_ms = now_ms
-        yield from self._consider(state, moment, "silence")
+        yield from self._consider(state, moment, "silence" if silent else "crossed")
 
     def observe(self, arrival: Arrival) -> Steps:
         """Apply one event; a duplicate changes nothing."""
+        self.applied = arrival.record + 1
         state = UserState() if self.state is None else self.state
         placed = put(state.ring, arrival.token, self.setting.ring_tokens)
         if placed.placement is Placement.DUPLICATE:
             return
         self.state = state
         state.offset = arrival.offset
+        event_ms = place(arrival.token, 0)[0]
         if placed.placement is Placement.TOO_OLD:
-            _count_only(state, arrival.token)
-            return
+            if event_ms <= state.time_before_ring:
+                _count_only(state, arrival.token)
+                return
+            # Nothing that left the ring is as new as this event, so the base's end is its place.
+            placed = Placed(Placement.INSERTED, state.ring, arrival.token)
         newest = placed.placement is Placement.APPENDED
         watched = bool(state.curve) and not newest
         yield Place(self.user_id, state, arrival.token, placed)
-        event_ms = place(arrival.token, 0)[0]
         moment = Moment(arrival.record, 1, event_ms, self.user_id)
         yield from self._refute(state, arrival, moment, newest)
-        if watched:
-            # A late event found its place under a silence that is being watched already.
-            yield Curve(self.user_id, state)
-            state.scored_ms = max(state.scored_ms, self.setting.horizons_ms[arrival.record])
-            yield RiskAt(self.user_id, state, state.scored_ms)
-            yield from self._consider(state, moment, "silence")
-            return
         state.curve = b""
+        episode = state.standing.episode
+        if watched or (episode is not None and event_ms < episode.changed_ms):
+            # A late event found its place before what has been decided already.
+            due_ms = self.setting.horizons_ms[arrival.record]
+            yield from self._judge(state, moment, max(state.scored_ms, state.last_ms, due_ms))
+            return
         state.scored_ms = state.last_ms
-        if type_code(arrival.token) == PURCHASE:
+        if PURCHASE in (type_code(arrival.token), _newest_type(state)):
             self._set_deadline(state, None)
         else:
             yield from self._consider(state, moment, "crossed")
@@ -190,12 +216,13 @@ class _User:
             active_days=state.active_days,
             reason=reason,
             open_ms=now_ms if moment.phase == 0 else self.setting.horizons_ms[moment.record],
-            held=self.setting.held,
+            held=min(now_ms, self.setting.horizons_ms[moment.record]) < self.setting.current_ms,
         )
 
     def _set_deadline(self, state: UserState, again_ms: int | None) -> None:
         """The next moment at which a decision may fall: of all there are, the first."""
         policy, last_ms = self.setting.policy, state.last_ms
+        state.standing.stamp = self.setting.stamp
         moments = [last_ms + policy.expiry_ms]
         if again_ms is not None:
             moments.append(again_ms)
@@ -236,6 +263,10 @@ class _User:
                     drivers=drivers, next_purchase_ms=expected_next_purchase_ms(state.running)
                 )
             self.outputs.append(Output(moment, decision))
+
+
+def _newest_type(state: UserState) -> int:
+    return type_code(state.ring[-TOKEN_BYTES:])
 
 
 def _count_only(state: UserState, token: bytes) -> None:

@@ -105,10 +105,12 @@ def _raise(standing: Standing, now: Situation, level: int, policy: Policy) -> Ve
 
 def _compete(standing: Standing, now: Situation, level: int) -> Verdict:
     """Wait for the day's end, compete there, and again on the next day if the place went to others."""
-    if standing.rank_ms and now.now_ms >= standing.rank_ms and now.granted is None:
+    if standing.rank_ms == now.now_ms <= now.open_ms and now.granted is None:
         return Verdict(competes=True)
-    if now.granted is False or not standing.rank_ms:
-        standing.rank_ms = (max(now.now_ms, now.open_ms) // DAY_MS + 1) * DAY_MS
+    newest_ms = max(now.now_ms, now.open_ms)
+    if standing.rank_ms <= newest_ms:
+        # Also who comes too late for the day, and who had to wait while it was shared out.
+        standing.rank_ms = (newest_ms // DAY_MS + 1) * DAY_MS
     lost = (_decision(now, "suppressed", "raised", level, "budget"),) if now.granted is False else ()
     return Verdict(lost, again_ms=standing.rank_ms)
 
@@ -121,7 +123,9 @@ def _escalate(standing: Standing, now: Situation, level: int, policy: Policy) ->
     if episode.unsent == "backfill" and not _before_alerts(now, policy):
         # It began before alerts were sent and is getting worse: now it is news.
         standing.episode = None
-        return _raise(standing, now, level, policy)
+        verdict = _raise(standing, now, level, policy)
+        standing.episode = standing.episode or episode
+        return verdict
     standing.settle()
     return Verdict(_transition(episode, now, "escalated", level))
 

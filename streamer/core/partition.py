@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
 
 from streamer.core.apply import Applied, apply
 from streamer.core.clock import NEVER_MS, advance_clock
@@ -13,6 +17,15 @@ from streamer.core.model import RiskModel
 from streamer.core.policy import Policy
 from streamer.core.token import place
 from streamer.core.user_state import UserState
+
+LAGS_MS = 30_000
+"""What is found longer than this after its moment, wall time, is found by a partition that lags."""
+
+ALWAYS_MS = -NEVER_MS
+"""A moment that no clock reaches."""
+
+REVIEW_SPREAD_MS = 3_600_000
+"""After a change of policy or model every user is looked at again within this time."""
 
 ReadState = Callable[[str], UserState | None]
 
@@ -45,18 +58,25 @@ class Partition:
         self.clock_ms = NEVER_MS
         self._deadlines = Deadlines()
         self._held: set[str] = set()
+        self._outdated: dict[str, int] = {}
+        self._reviews: dict[str, int] = {}
         self._rules = rules
         self._model = model
+        said = msgspec.json.encode((rules.policy, rules.any_event_returns))
+        self._stamp = sha256(said + model.identity).digest()[:8]
 
     def adopt(self, user_id: str, state: UserState | None) -> None:
         """Keep track of a user's deadline, and of whether a decision waits for the partition to catch up."""
         self._held.discard(user_id)
+        self._outdated.pop(user_id, None)
         if state is None:
             self._deadlines.drop(user_id)
             return
         self._deadlines.put(user_id, state.deadline_ms)
         if state.standing.obstacle == "lag":
             self._held.add(user_id)
+        if state.standing.stamp != self._stamp:
+            self._outdated[user_id] = state.deadline_ms
 
     def apply(
         self, read: ReadState, events: Sequence[PartitionEvent], now_ms: int | None, *, held: bool = False
@@ -66,6 +86,7 @@ class Partition:
         ``now_ms``: wall time where it may move the clock, else ``None``. ``held``: the partition lags behind
         wall time, so raises and escalations wait; the first batch without it takes them up again.
         """
+        self._plan_reviews()
         horizons = self._move_clock(events, now_ms)
         arrivals: dict[str, list[Arrival]] = {}
         for record, event in enumerate(events):
@@ -73,9 +94,10 @@ class Partition:
         due = self._deadlines.take_due(horizons[-1])
         taken_up = [] if held else sorted(self._held)
         states = {user_id: read(user_id) for user_id in (*arrivals, *due, *taken_up)}
-        for user_id in taken_up:
-            if (state := states[user_id]) is not None:
-                state.deadline_ms = min(state.deadline_ms, horizons[-1])
+        for user_id, state in states.items():
+            review_ms = self._reviews.pop(user_id, None)
+            if review_ms is not None and state is not None:
+                state.deadline_ms = min(state.deadline_ms, max(review_ms, state.last_ms))
         policy = self._rules.policy
         setting = Setting(
             self.number,
@@ -84,13 +106,26 @@ class Partition:
             self._model.silence_grid_ms,
             self._model.ring_tokens,
             self._rules.any_event_returns,
-            held,
+            ALWAYS_MS if held else NEVER_MS if now_ms is None else horizons[-1] - LAGS_MS,
+            self._stamp,
         )
         budget = policy.budget_of(self.number, self._rules.partitions)
         applied = apply(states, arrivals, setting, self._model, budget)
         for user_id, state in applied.states.items():
             self.adopt(user_id, state)
         return applied
+
+    def _plan_reviews(self) -> None:
+        """Give those whose deadline other rules have set an earlier one.
+
+        Each user has a moment of the hour, so the load is spread, and a restart in between changes nothing.
+        """
+        after_ms = self.clock_ms - self._rules.policy.disorder_ms + 1
+        for user_id, deadline_ms in self._outdated.items():
+            review_ms = after_ms + (crc32(user_id.encode()) - after_ms) % REVIEW_SPREAD_MS
+            self._reviews[user_id] = review_ms
+            self._deadlines.put(user_id, min(deadline_ms, review_ms))
+        self._outdated.clear()
 
     def _move_clock(self, events: Sequence[PartitionEvent], now_ms: int | None) -> list[int]:
         """Due moments after each event, and one more for the end of the batch."""

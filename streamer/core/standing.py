@@ -28,7 +28,8 @@ class Standing(msgspec.Struct, array_like=True, gc=False):
     ``leaning_ms``: since when the risk has belonged to another band than the episode's, ``leaning_up``
     whether to a higher one. ``obstacle``: why a raise is withheld, as last put on record. ``rank_ms``: the
     day's end at which the raise competes for the budget. ``closed_ms``: when the last alert was resolved.
-    ``raised_ms``: moments of the alerts sent within a week.
+    ``raised_ms``: moments of the alerts sent within a week. ``stamp`` names the policy and the model that
+    set the user's deadline.
     """
 
     episode: Episode | None = None
@@ -38,6 +39,7 @@ class Standing(msgspec.Struct, array_like=True, gc=False):
     rank_ms: int = 0
     closed_ms: int = 0
     raised_ms: tuple[int, ...] = ()
+    stamp: bytes = b""
 
     @property
     def level(self) -> int:

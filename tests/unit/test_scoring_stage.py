@@ -144,7 +144,7 @@ def test_a_tick_without_a_due_deadline_changes_nothing() -> None:
 def test_a_tick_raises_when_wall_time_reaches_the_deadline() -> None:
     worker = Worker()
     worker.process(purchase("e1", "u", 0))
-    outcome = worker.process(now_ms=START + 30 * DAY_MS)
+    outcome = worker.process(now_ms=START + 20 * DAY_MS)
     assert on("shop.churn.alerts.v1", outcome)
 
 

@@ -1,0 +1,70 @@
+"""What the witness knows of a user, and of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from streamer.core.changes import Decision
+from streamer.core.partition import Rules
+from tests.simulation.history import History
+from tests.simulation.models import SimulatedModel
+from tests.simulation.traffic import DAY_MS, Delivery
+
+
+@dataclass
+class Alert:
+    """An episode as its consumer knows it; ``action`` says whether it is sent, held out or backfill."""
+
+    alert_id: str | None
+    revision: int
+    level: int
+    opened_ms: int
+    changed_ms: int
+    action: str
+
+
+@dataclass
+class Customer:
+    """``waited``: a raise was withheld since the newest event. ``told_ms``: horizon at the newest record."""
+
+    history: History = field(default_factory=History)
+    alert: Alert | None = None
+    closed_ms: int | None = None
+    raised_ms: list[int] = field(default_factory=list[int])
+    waited: bool = False
+    told_ms: int = 0
+
+    def raised_within_week(self, now_ms: int) -> int:
+        """Alerts sent for the user within the week that ends at ``now_ms``."""
+        return sum(at > now_ms - 7 * DAY_MS for at in self.raised_ms)
+
+
+class Batch(NamedTuple):
+    """``horizons_ms``: up to where time has passed at each record, and at the end; ``before_ms`` before all.
+
+    ``now_ms`` is wall time, ``None`` where it does not count; ``held``: raises and escalations must wait.
+    """
+
+    deliveries: Sequence[Delivery]
+    decisions: Sequence[Decision]
+    horizons_ms: Sequence[int]
+    before_ms: int
+    now_ms: int | None
+    held: bool
+
+
+class Terms(NamedTuple):
+    """The rules in force: policy and bundle."""
+
+    rules: Rules
+    model: SimulatedModel
+
+    def risk(self, customer: Customer, now_ms: int) -> float:
+        """The user's risk at ``now_ms``, from the plain history."""
+        return self.model.expected_risk(customer.history, now_ms)
+
+    def level(self, risk: float) -> int:
+        """How many bands' edges ``risk`` has reached."""
+        return sum(risk >= edge for edge in self.rules.policy.edges)

@@ -1,0 +1,137 @@
+"""A shop, a worker and a witness as a state machine: what event-time and live deployments share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import ClassVar
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from streamer.core.aggregates import COLUMN
+from streamer.core.partition import Rules
+from streamer.core.policy import Policy
+from streamer.core.user_state import decode_state
+from tests.simulation.customer import Terms
+from tests.simulation.history import RING_TOKENS
+from tests.simulation.models import MODELS
+from tests.simulation.traffic import DAY_MS, HOUR_MS, START_MS, VISITS, Log, Visit
+from tests.simulation.witness import Witness
+from tests.simulation.worker import Worker
+
+POLICIES = (
+    Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1, cooldown_ms=0, weekly_cap=9),
+    Policy(edges=(0.3, 0.5, 0.7), horizon_ms=28 * DAY_MS, holdout_share=0.3, holdout_salt="s"),
+    Policy(edges=(0.4, 0.6, 0.8), horizon_ms=60 * DAY_MS, cooldown_ms=0, weekly_cap=3, daily_budget=1),
+    Policy(
+        edges=(0.5, 0.6, 0.7),
+        horizon_ms=28 * DAY_MS,
+        cooldown_ms=9 * HOUR_MS,
+        weekly_cap=2,
+        raise_dwell_ms=12 * HOUR_MS,
+        leave_dwell_ms=0,
+    ),
+    Policy(
+        edges=(0.35, 0.6, 0.8),
+        horizon_ms=40 * DAY_MS,
+        alerts_from_ms=START_MS + 20 * DAY_MS,
+        cooldown_ms=2 * DAY_MS,
+        daily_budget=2,
+        least_active_days=1,
+    ),
+)
+SILENCES_MS = (3 * HOUR_MS, 4 * DAY_MS, 12 * DAY_MS, 35 * DAY_MS, 90 * DAY_MS, 410 * DAY_MS)
+_EVENTS = COLUMN["events"]
+
+
+def _visit(number: int) -> Visit:
+    return VISITS[number]
+
+
+visits = st.lists(st.integers(0, len(VISITS) - 1).map(_visit), min_size=1, max_size=40)
+sizes = st.sampled_from((1, 2, 4, 9, 99))
+silences = st.sampled_from(SILENCES_MS)
+
+
+class Deployment(RuleBasedStateMachine):
+    """A shop, a worker, and the witness. ``steps`` counts what happened in all runs."""
+
+    live: ClassVar[bool]
+    steps: ClassVar[Counter[str]] = Counter()
+    tally: ClassVar[dict[str, bool]] = {}
+
+    @initialize(
+        crowd=st.integers(0, 10**6),
+        policy=st.integers(0, len(POLICIES) - 1),
+        model=st.integers(0, len(MODELS) - 1),
+        any_event_returns=st.sampled_from((False, False, True)),
+    )
+    def begin(self, crowd: int, policy: int, model: int, any_event_returns: bool) -> None:
+        """Open the shop."""
+        self.log = Log(crowd)
+        self.any_event_returns = any_event_returns
+        terms = self._terms(policy, model)
+        self.worker = Worker(terms.rules, terms.model)
+        self.witness = Witness(terms, live=self.live)
+        self.position = 0
+
+    @rule()
+    def rebalance(self) -> None:
+        """Another machine takes the partition over."""
+        self.steps["rebalance"] += 1
+        self.recover()
+
+    @rule(policy=st.integers(0, len(POLICIES) - 1), model=st.integers(0, len(MODELS) - 1))
+    def change(self, policy: int, model: int) -> None:
+        """The worker restarts with another policy or another model."""
+        self.steps["change"] += 1
+        self.end_of_rules()
+        terms = self._terms(policy, model)
+        self.worker.rules, self.worker.model = terms.rules, terms.model
+        self.recover()
+        self.witness.change(terms)
+
+    def teardown(self) -> None:
+        """Close the shop."""
+        if hasattr(self, "witness"):
+            self.end_of_rules()
+            self.tally.update(self.witness.tally)
+
+    def end_of_rules(self) -> None:
+        """The rules are about to change, or the run to end."""
+
+    def _terms(self, policy: int, model: int) -> Terms:
+        return Terms(Rules(POLICIES[policy], self.any_event_returns, partitions=1), MODELS[model])
+
+    def recover(self) -> None:
+        self.worker.recover()
+        if self.worker.clock_ms is not None:
+            self.witness.clock_ms = self.worker.clock_ms
+
+    def consume(
+        self, count: int, now_ms: int | None = None, *, held: bool = False, crash: bool = False
+    ) -> None:
+        """Process up to ``count`` records, judge what comes out, and compare the table with the histories."""
+        deliveries = self.log.deliveries[self.position : self.position + count]
+        self.position += len(deliveries)
+        self.steps["record" if deliveries else "tick"] += max(len(deliveries), 1)
+        self.steps["crash"] += crash
+        decisions = self.worker.process([d.record for d in deliveries], now_ms, held=held, crash=crash)
+        self.steps["decision"] += len(decisions)
+        self.witness.judge(deliveries, decisions, now_ms, held)
+        assert set(self.worker.table) == set(self.witness.customers)
+        for user_id in {d.event.user_id for d in deliveries} | {d.user_id for d in decisions}:
+            if user_id in self.worker.table:
+                self._compare(user_id)
+
+    def _compare(self, user_id: str) -> None:
+        state, customer = decode_state(self.worker.table[user_id]), self.witness.customers[user_id]
+        history, alert, episode = customer.history, customer.alert, state.standing.episode
+        events = np.frombuffer(state.running)[_EVENTS]
+        assert events == history.events == len(history.ids) + history.repeated, "lost, or applied twice"
+        assert len(state.ring) // 26 == min(len(history.placed), RING_TOKENS)
+        assert state.last_ms == history.last_ms
+        assert (episode is None) == (alert is None)
+        if episode is not None and alert is not None:
+            assert (episode.level, episode.opened_ms) == (alert.level, alert.opened_ms)

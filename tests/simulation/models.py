@@ -1,0 +1,70 @@
+"""Two risk models in closed form, each said twice: as the core asks for it, and from a plain history."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.core.features import FEATURES
+from streamer.core.model import RiskModel
+from tests.fixed_model import FixedModel
+from tests.simulation.history import RING_TOKENS, History
+from tests.simulation.traffic import DAY_MS
+
+_SILENCE = FEATURES.index("silence")
+_REMOVED = 4
+
+
+class SimulatedModel(RiskModel, Protocol):
+    """A model whose risk can also be told from a history alone."""
+
+    def expected_risk(self, history: History, now_ms: int) -> float:
+        """What the risk must be at ``now_ms``, epoch milliseconds, without any of the core's arithmetic."""
+        ...
+
+
+class Rising(FixedModel):
+    """Risk rises with silence, faster for users who came often."""
+
+    ring_tokens = RING_TOKENS
+
+    def expected_risk(self, history: History, now_ms: int) -> float:
+        silence = math.log1p((now_ms - history.last_ms) / DAY_MS)
+        rate = history.visit_days / ((now_ms - history.first_ms) / DAY_MS + 1.0)
+        logit = -3.0 + 1.3 * silence + 0.3 * silence * rate + 3.0 * _emptied(history)
+        logit += 1e-3 * ((len(history.placed) - 1) % 10) + 1e-6 * ((history.before_ring_ms or 0) % 97)
+        return _logistic(logit + 1e-7 * min(len(history.placed), RING_TOKENS))
+
+
+class Turning(Rising):
+    """Risk rises with silence and falls again after a month, so alerts are left in silence, too."""
+
+    identity = b"fixed-02"
+    silence_grid_ms = tuple(int(days * DAY_MS) for days in (0.5, 1, 3, 9, 27, 50, 81, 160))
+
+    def query(
+        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        silence = features[:, _SILENCE].astype(np.float64)
+        logit = -3.0 + 1.8 * silence - 0.06 * np.expm1(silence) + 2.5 * hidden[:, 0].astype(np.float64)
+        return 1.0 / (1.0 + np.exp(-logit))
+
+    def expected_risk(self, history: History, now_ms: int) -> float:
+        days = (now_ms - history.last_ms) / DAY_MS
+        return _logistic(-3.0 + 1.8 * math.log1p(days) - 0.06 * days + 2.5 * _emptied(history))
+
+
+MODELS: Sequence[SimulatedModel] = (Rising(), Turning())
+
+
+def _emptied(history: History) -> float:
+    newest = history.placed[-4:]
+    return sum(event.kind == "remove_from_cart" for event in newest) / len(newest)
+
+
+def _logistic(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))

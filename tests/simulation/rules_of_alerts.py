@@ -1,0 +1,88 @@
+"""The contract of each decision, said as what must hold when it falls."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from streamer.core.changes import Decision
+from tests.simulation.customer import Alert, Customer, Terms
+from tests.simulation.traffic import Delivery
+
+SLACK = 1e-5
+"""Features are 32-bit, and the witness computes with 64."""
+
+
+def check_risk(terms: Terms, customer: Customer, decision: Decision) -> None:
+    """The decision's risk is that of the user's history at the decision's moment."""
+    assert decision.decided_ms >= customer.history.last_ms, "decided before the user's newest event"
+    expected = terms.risk(customer, decision.decided_ms)
+    assert abs(decision.risk - expected) < SLACK, f"risk {decision.risk}, not {expected}"
+
+
+def check_raise(terms: Terms, customer: Customer, decision: Decision) -> None:
+    """Nothing stands in the way of a raise, whether it is sent, held out or backfill."""
+    policy, history, now_ms = terms.rules.policy, customer.history, decision.decided_ms
+    silence_ms = now_ms - history.last_ms
+    silent = silence_ms >= terms.model.silence_grid_ms[0]
+    assert decision.reason == ("silence" if silent else "crossed")
+    assert silent or history.placed[-1].kind != "purchase", "a purchase never raises"
+    assert history.visit_days >= policy.least_active_days
+    assert silence_ms < policy.horizon_ms, "who is gone is not alerted on"
+    if customer.closed_ms is not None:
+        assert now_ms >= customer.closed_ms + policy.cooldown_ms, "raised within the cooldown"
+    assert customer.raised_within_week(now_ms) < policy.weekly_cap, "raised above the cap"
+    backfill = policy.alerts_from_ms is not None and now_ms < policy.alerts_from_ms
+    held_out = holds_out(decision.user_id, policy.holdout_salt, policy.holdout_share)
+    assert decision.action == ("backfill" if backfill else "held_out" if held_out else "sent")
+
+
+def check_suppressed(terms: Terms, customer: Customer, decision: Decision) -> None:
+    """The obstacle on record is there."""
+    policy, now_ms, history = terms.rules.policy, decision.decided_ms, customer.history
+    holds = {
+        "cooldown": customer.closed_ms is not None and now_ms < customer.closed_ms + policy.cooldown_ms,
+        "cap": customer.raised_within_week(now_ms) >= policy.weekly_cap,
+        "not_eligible": history.visit_days < policy.least_active_days,
+        "churned": now_ms - history.last_ms >= policy.horizon_ms,
+        "budget": policy.daily_budget is not None,
+    }
+    assert holds[decision.obstacle or ""], f"{decision.obstacle} holds nothing back here"
+    check_risk(terms, customer, decision)
+
+
+def check_resolve(terms: Terms, customer: Customer, alert: Alert, decision: Decision) -> None:
+    """An alert ends for a reason that is true."""
+    policy, history, now_ms = terms.rules.policy, customer.history, decision.decided_ms
+    if decision.reason == "purchase":
+        assert history.placed[-1].kind == "purchase" or any(
+            past.kind == "purchase" and past.time_ms > alert.opened_ms for past in history.placed
+        )
+    elif decision.reason == "expired":
+        gone = now_ms - history.last_ms >= policy.expiry_ms
+        assert gone or now_ms >= alert.opened_ms + policy.horizon_ms
+    elif decision.reason == "late_event":
+        assert history.last_ms <= alert.opened_ms, "the event came before the alert"
+    else:
+        assert decision.reason == "recovered"
+        if not terms.rules.any_event_returns:
+            check_risk(terms, customer, decision)
+            assert decision.risk < policy.edges[0] - policy.hysteresis
+
+
+def check_return(terms: Terms, customer: Customer, delivery: Delivery, first: Decision | None) -> None:
+    """A purchase that is the user's newest event ends an open alert before anything else happens.
+
+    ``first`` is the first decision after it.
+    """
+    bought = delivery.event.type == "purchase"
+    if customer.alert is None or not (bought or terms.rules.any_event_returns):
+        return
+    after = delivery.event.timestamp > customer.alert.opened_ms
+    reason = ("purchase" if bought else "recovered") if after else "late_event"
+    assert first is not None, "a purchase resolves"
+    assert (first.transition, first.reason, first.offset) == ("resolved", reason, delivery.record.offset)
+
+
+def holds_out(user_id: str, salt: str, share: float) -> bool:
+    """The first 8 bytes of SHA-256 of salt, newline and user, as a share of 1."""
+    return int.from_bytes(sha256(f"{salt}\n{user_id}".encode()).digest()[:8]) / 2**64 < share

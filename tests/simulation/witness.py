@@ -1,0 +1,197 @@
+"""An independent witness of the contract: it sees records go in and decisions come out, and objects.
+
+It knows the rules of alerts as an integrator would read them, each user's plain history, and the risk
+models in closed form; none of it is computed by the code under test.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from streamer.core.changes import Decision
+from tests.simulation.completeness import check_moment, check_nothing_missing
+from tests.simulation.customer import Alert, Batch, Customer, Terms
+from tests.simulation.rules_of_alerts import (
+    SLACK,
+    check_raise,
+    check_resolve,
+    check_return,
+    check_risk,
+    check_suppressed,
+)
+from tests.simulation.traffic import DAY_MS, HOUR_MS, Delivery
+
+NEVER_MS = -(2**62)
+FOR_NOW = ("sent", "held_out")
+"""Actions that must wait while the partition lags: what lies before alerts begin is put on record at once."""
+
+LAGS_MS = 30_000
+"""A record appended longer ago than this, wall time, was not consumed at once."""
+
+
+class Witness:
+    """``tally``: whether each user ever raised is held out."""
+
+    def __init__(self, terms: Terms, *, live: bool) -> None:
+        self.terms, self.live = terms, live
+        self.customers: dict[str, Customer] = {}
+        self.clock_ms = NEVER_MS
+        self.tally: dict[str, bool] = {}
+        self._changed_ms = NEVER_MS
+        self._alert_ids: set[str] = set()
+        self._ranked: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+
+    @property
+    def horizon_ms(self) -> int:
+        """Deadlines up to here are due."""
+        return self.clock_ms - self.terms.rules.policy.disorder_ms
+
+    def change(self, terms: Terms) -> None:
+        """From now on other rules hold."""
+        self.terms = terms
+        self._changed_ms = self.horizon_ms
+
+    def judge(
+        self, deliveries: Sequence[Delivery], decisions: Sequence[Decision], now_ms: int | None, held: bool
+    ) -> None:
+        """Object to whatever breaks the contract in one batch's decisions, or is missing among them."""
+        before_ms = self.horizon_ms
+        horizons: list[int] = []
+        for delivery in deliveries:
+            proven_ms = min(delivery.event.timestamp, delivery.record.record_ms)
+            self.clock_ms = max(self.clock_ms, proven_ms)
+            horizons.append(self.horizon_ms)
+        if now_ms is not None:
+            self.clock_ms = max(self.clock_ms, now_ms)
+        batch = Batch(deliveries, decisions, [*horizons, self.horizon_ms], before_ms, now_ms, held)
+        for user_id in sorted({d.event.user_id for d in deliveries} | {d.user_id for d in decisions}):
+            self._follow(user_id, batch)
+        for user_id in sorted(self.customers):
+            self._forget(user_id, self.horizon_ms)
+        self._check_budget(decisions)
+        for customer in self.customers.values():
+            check_nothing_missing(self.terms, customer, batch, self._changed_ms + HOUR_MS)
+        if now_ms is not None:
+            self._check_not_refuted(decisions)
+
+    def _follow(self, user_id: str, batch: Batch) -> None:
+        mine = [decision for decision in batch.decisions if decision.user_id == user_id]
+        arrived = False
+        for index, delivery in enumerate(batch.deliveries):
+            if delivery.event.user_id != user_id:
+                continue
+            while mine and mine[0].offset < delivery.record.offset:
+                self._judge(mine.pop(0), batch, arrived)
+            self._forget(user_id, batch.horizons_ms[index])
+            customer = self.customers.setdefault(user_id, Customer())
+            placement = customer.history.observe(delivery.event, delivery.record.offset)
+            arrived = arrived or placement != "duplicate"
+            customer.told_ms = batch.horizons_ms[index]
+            if placement == "newest":
+                customer.waited = False
+                check_return(self.terms, customer, delivery, mine[0] if mine else None)
+            if not mine or mine[0].offset > delivery.record.offset:
+                self._forget(user_id, batch.horizons_ms[index])
+        for decision in mine:
+            self._judge(decision, batch, arrived)
+
+    def _forget(self, user_id: str, horizon_ms: int) -> None:
+        customer = self.customers.get(user_id)
+        if customer and customer.history.last_ms + self.terms.rules.policy.expiry_ms <= horizon_ms:
+            assert customer.alert is None, "forgotten with an open alert"
+            del self.customers[user_id]
+
+    def _judge(self, decision: Decision, batch: Batch, arrived: bool) -> None:
+        customer = self.customers[decision.user_id]
+        history, alert = customer.history, customer.alert
+        assert decision.offset == history.offset, "evidence is the user's newest record"
+        assert decision.last_ms == history.last_ms
+        latest_ms = max(batch.horizons_ms[-1], history.last_ms, alert.changed_ms if alert else 0)
+        assert decision.decided_ms <= latest_ms, "decided before its time has come"
+        if not arrived and not self.live:
+            assert decision.decided_ms >= batch.before_ms, "found later than it was due"
+        if decision.action == "overtaken":
+            assert self.live, "only a partition that lags behind wall time can be overtaken"
+        elif decision.action == "suppressed":
+            check_suppressed(self.terms, customer, decision)
+            customer.waited = True
+            if decision.obstacle == "budget":
+                self._ranked[decision.decided_ms].append((decision.risk * history.spend, False))
+        elif decision.transition == "raised":
+            self._raise(customer, decision, batch, arrived)
+        else:
+            self._change(customer, decision, batch)
+
+    def _raise(self, customer: Customer, decision: Decision, batch: Batch, arrived: bool) -> None:
+        policy, alert, sent = self.terms.rules.policy, customer.alert, decision.action == "sent"
+        backfill = decision.action == "backfill"
+        assert backfill or not batch.held, "a raise waits while the partition lags"
+        assert alert is None or (alert.action == "backfill" and not backfill), "one open episode a user"
+        check_risk(self.terms, customer, decision)
+        assert decision.level == self.terms.level(decision.risk) > 0
+        check_raise(self.terms, customer, decision)
+        free = policy.daily_budget is None and policy.raise_dwell_ms == 0 and customer.closed_ms is None
+        settled = decision.decided_ms >= self._changed_ms + HOUR_MS
+        if free and settled and not (arrived or self.live or customer.waited or alert):
+            check_moment(self.terms, customer, decision.decided_ms)
+        assert sent == (decision.alert_id is not None) == (decision.revision == 1)
+        if sent:
+            assert decision.alert_id not in self._alert_ids, "an alert's id is its own"
+            self._alert_ids.add(decision.alert_id or "")
+            customer.raised_ms.append(decision.decided_ms)
+            self._ranked[decision.decided_ms].append((decision.risk * customer.history.spend, True))
+        opened_ms = decision.decided_ms
+        customer.alert = Alert(decision.alert_id, 1, decision.level, opened_ms, opened_ms, decision.action)
+        if policy.holdout_share > 0 and not backfill:
+            self.tally[decision.user_id] = decision.action == "held_out"
+
+    def _change(self, customer: Customer, decision: Decision, batch: Batch) -> None:
+        alert, policy = customer.alert, self.terms.rules.policy
+        assert alert is not None, f"{decision.transition} without an open alert"
+        assert (alert.action, alert.alert_id) == (decision.action, decision.alert_id)
+        assert decision.decided_ms >= alert.changed_ms, "the moments of an alert never go back"
+        if decision.action == "sent":
+            assert decision.revision == alert.revision + 1, "revisions have no gaps"
+        alert.changed_ms, alert.revision = decision.decided_ms, alert.revision + 1
+        if decision.transition == "resolved":
+            check_resolve(self.terms, customer, alert, decision)
+            customer.alert, customer.closed_ms = None, decision.decided_ms
+            return
+        check_risk(self.terms, customer, decision)
+        if decision.transition == "escalated":
+            past = decision.decided_ms < (policy.alerts_from_ms or 0)
+            assert past or not batch.held, "an escalation waits while the partition lags"
+            assert decision.level == self.terms.level(decision.risk) > alert.level
+        else:
+            assert 0 < decision.level < alert.level
+            assert decision.risk < policy.edges[alert.level - 1] - policy.hysteresis
+        alert.level = decision.level
+
+    def _check_budget(self, decisions: Sequence[Decision]) -> None:
+        """A day's budget is spent whole before anyone goes without, on those with the most to lose."""
+        budget = self.terms.rules.policy.daily_budget
+        if budget is None:
+            return
+        for day_ms in {d.decided_ms for d in decisions if d.transition == "raised"}:
+            won = [value for value, granted in self._ranked[day_ms] if granted]
+            lost = [value for value, granted in self._ranked[day_ms] if not granted]
+            assert len(won) <= budget, "more raises than the day's budget"
+            assert not won or day_ms % DAY_MS == 0, "a raise competes at the day's end"
+            if lost:
+                assert len(won) == budget, "turned away while the day's budget was not spent"
+                assert not won or min(won) >= max(lost) * (1 - SLACK), "more was at risk elsewhere"
+
+    def _check_not_refuted(self, decisions: Sequence[Decision]) -> None:
+        """A raise is found at once, or it is one that still holds by everything consumed so far."""
+        for decision in decisions:
+            if decision.transition not in ("raised", "escalated") or decision.action not in FOR_NOW:
+                continue
+            if decision.decided_ms < (self.terms.rules.policy.alerts_from_ms or 0):
+                continue
+            assert decision.decided_ms >= self.horizon_ms - LAGS_MS, "found late, yet not held"
+            customer = self.customers.get(decision.user_id)
+            alert = customer.alert if customer else None
+            if decision.decided_ms >= self.horizon_ms and decision.action == "sent":
+                assert alert is not None, "raised though a consumed event refutes it"
+                assert alert.alert_id == decision.alert_id, "raised though a consumed event refutes it"
