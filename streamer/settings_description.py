@@ -65,6 +65,8 @@ def _in_words(info: msgspec.inspect.Type) -> str:
             return f"a text that matches `{pattern}`".replace("|", "\\|")
         case msgspec.inspect.StrType(min_length=min_length):
             return "a text that is not empty" if min_length else "a text"
+        case msgspec.inspect.DateTimeType():
+            return "a time with its offset"
         case msgspec.inspect.CustomType():
             return "a path"
         case _:

@@ -1,0 +1,42 @@
+"""``docs/policy.md`` says what the code does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import msgspec
+import pytest
+
+from streamer.core.changes import Obstacle, Transition
+from streamer.policy_description import POLICY_DOCUMENT, policy_document
+from streamer.policy_file import PolicyFile
+from streamer.policy_transitions import transitions
+
+
+def test_the_document_is_that_of_the_code() -> None:
+    assert POLICY_DOCUMENT.read_text(encoding="utf-8") == policy_document(), (
+        "docs/policy.md is stale: run python -m streamer.policy_description"
+    )
+
+
+def test_the_example_is_a_policy() -> None:
+    found = re.search(r"```toml\n(.*?)```", policy_document(), re.DOTALL)
+    assert found is not None
+    said = msgspec.convert(tomllib.loads(found.group(1)), PolicyFile)
+    assert (said.daily_budget, said.holdout_share) == (50, 0.1)
+
+
+@pytest.mark.parametrize("transition", Transition.__args__)
+def test_every_transition_is_shown(transition: str) -> None:
+    assert any(transition in row.decision for row in transitions())
+
+
+@pytest.mark.parametrize("obstacle", Obstacle.__args__)
+def test_every_obstacle_is_shown(obstacle: str) -> None:
+    assert any(row.decision.endswith(f": {obstacle}") for row in transitions())
+
+
+def test_no_state_and_event_come_twice() -> None:
+    rows = [(row.before, row.event) for row in transitions()]
+    assert len(set(rows)) == len(rows)
