@@ -1,4 +1,4 @@
-"""A library that says the same thing over and over is heard now and then: aiokafka, while a broker is away."""
+"""A library that repeats itself, as aiokafka does while a broker is away, is heard now and then only."""
 
 from __future__ import annotations
 
