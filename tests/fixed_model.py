@@ -42,6 +42,7 @@ class FixedModel:
         silence = features[:, _SILENCE].astype(np.float64)
         rate = features[:, _RATE].astype(np.float64)
         emptied = hidden[:, 0].astype(np.float64)
-        detail = hidden[:, 1:].astype(np.float64) @ np.array([1e-3, 1e-6, 1e-7])
+        # Not a matrix product: its last bit depends on how many rows it is given.
+        detail = (hidden[:, 1:].astype(np.float64) * (1e-3, 1e-6, 1e-7)).sum(axis=1)
         logit = -3.0 + 1.3 * silence + 0.3 * silence * rate + 3.0 * emptied + detail
         return 1.0 / (1.0 + np.exp(-logit))
