@@ -92,12 +92,12 @@ def _raise(standing: Standing, now: Situation, level: int, policy: Policy) -> Ve
     episode = Episode(alert_id, 0, level, now.now_ms, now.now_ms)
     if _before_alerts(now, policy):
         episode.unsent = "backfill"
-    elif policy.holds_out(now.user_id):
-        episode.unsent = "held_out"
     elif policy.daily_budget is not None and not now.granted:
         return _compete(standing, now, level)
     else:
+        # Who is held out competes and is capped like everybody, or the two groups could not be compared.
         standing.raised_ms = (*standing.raised_ms, now.now_ms)
+        episode.unsent = "held_out" if policy.holds_out(now.user_id) else None
     standing.settle()
     standing.episode = episode
     return Verdict(_transition(episode, now, "raised", level))

@@ -132,6 +132,14 @@ def test_the_held_out_are_followed_in_silence() -> None:
     assert all(d.alert_id is None for d in user.decisions)
 
 
+def test_the_held_out_compete_for_the_budget_like_everybody() -> None:
+    user = User(holdout_share=1.0, daily_budget=1)
+    user.at(1.5, 0.45)
+    assert user.at(2, 0.45).competes
+    user.at(2, 0.45, granted=True)
+    assert user.told == [("held_out", "raised", "holdout")]
+
+
 def test_what_began_before_alerts_were_sent_becomes_one_when_it_gets_worse() -> None:
     user = User(alerts_from_ms=START + 3 * DAY_MS)
     user.at(1, 0.45)
