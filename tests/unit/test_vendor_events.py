@@ -8,11 +8,15 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+from aiokafka import ConsumerRecord
 
 from schemas.decoding import EventFormat, decode_event, event_of_fields
 from schemas.errors import MalformedEventError
 from schemas.event import EVENT_TYPE_CODES, Event, Skipped
+from schemas.topics import EVENTS
 from schemas.vendors import VENDORS, Vendor, ga4, segment, snowplow
+from streamer.files import read_events
+from streamer.files.export import ExportCounts, export_records
 
 FIXTURES: Final = Path(__file__).parents[1] / "fixtures" / "vendors"
 RECORD_MS: Final = 1_710_000_000_000
@@ -113,6 +117,18 @@ def test_a_ga4_request_without_a_time_happened_when_its_record_was_made() -> Non
     later = decode_event(json.dumps(request).encode(), None, RECORD_MS + 1, "ga4")
     assert isinstance(later, Event)
     assert later.event_id != found.event_id
+
+
+def test_an_exported_topic_of_a_platform_is_a_file_of_events_of_the_contract(tmp_path: Path) -> None:
+    sent = [sample("snowplow", name) for name in ("product view", "transaction", "a guest", "page ping")]
+    records = [
+        ConsumerRecord("t", 0, offset, RECORD_MS, 0, None, json.dumps(event).encode(), None, 0, 0, ())
+        for offset, event in enumerate(sent)
+    ]
+    counts = ExportCounts()
+    export_records(tmp_path / "events.ndjson", EVENTS, records, counts, "snowplow")
+    assert [event.type for event in read_events(tmp_path / "events.ndjson")] == ["view", "purchase"]
+    assert counts.left_out == {"anonymous": 1, "unknown-type": 1}
 
 
 def test_platforms_send_json_only() -> None:
