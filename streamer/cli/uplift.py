@@ -59,8 +59,12 @@ def command(
     days = horizon_ms / MILLISECONDS_PER_DAY
     for line in _told(found, figures, "bought" if churn_types == "purchase" else "returned", days):
         click.echo(line)
-    for line in _warnings(raises, found):
-        click.echo(f"warning: {line}", err=True)
+    if raises.in_both:
+        click.echo(
+            f"warning: {len(raises.in_both):,} users were alerted at one time and held out at another and are "
+            "left out: holdout_share or holdout_salt was changed",
+            err=True,
+        )
     write_report(
         report,
         {
@@ -70,7 +74,6 @@ def command(
             "held_out": _arm(found.held_out),
             "open": found.open,
             "in_both": len(raises.in_both),
-            "over_budget": len(raises.over_budget),
             "confidence": CONFIDENCE,
             "power": POWER,
             **figures._asdict(),
@@ -104,19 +107,6 @@ def _told(found: Outcome, figures: Estimate, did: str, days: float) -> Iterator[
         yield "So large an uplift is impossible: nearly all return without an alert."
     else:
         yield f"Needed at the same shares: {figures.needed_held_out:,} users held out."
-
-
-def _warnings(raises: Raises, found: Outcome) -> Iterator[str]:
-    if raises.in_both:
-        yield (
-            f"{len(raises.in_both):,} users were alerted at one time and held out at another and are left "
-            "out: holdout_share or holdout_salt was changed"
-        )
-    if raises.over_budget and found.held_out.users:
-        yield (
-            f"the daily budget withheld alerts of {len(raises.over_budget):,} users and spent them on the "
-            "highest values; where the held out were not chosen likewise, the two groups differ"
-        )
 
 
 def _arm(arm: Returned) -> dict[str, float | None]:

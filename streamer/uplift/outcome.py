@@ -26,14 +26,10 @@ class Raise(NamedTuple):
 
 @dataclass
 class Raises:
-    """First raises by user. ``in_both``: users dropped because they were held out for some time only.
-
-    ``over_budget``: users of whom a raise was withheld by the daily budget.
-    """
+    """First raises by user. ``in_both``: users dropped because they were held out for some time only."""
 
     first: dict[str, Raise] = field(default_factory=lambda: dict[str, Raise]())
     in_both: set[str] = field(default_factory=lambda: set[str]())
-    over_budget: set[str] = field(default_factory=lambda: set[str]())
 
 
 class Returned(NamedTuple):
@@ -63,8 +59,6 @@ def first_raises(decisions: Iterable[Decision]) -> Raises:
         if decision.would != "raised":
             continue
         user_id = decision.user_id
-        if decision.action == "suppressed" and decision.reason == "budget":
-            raises.over_budget.add(user_id)
         if decision.action != "sent" and decision.action != "held_out":
             continue
         new = Raise(decision.action, parse_timestamp(decision.decided_at))

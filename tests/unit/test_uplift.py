@@ -153,16 +153,6 @@ def test_without_a_holdout_nothing_is_claimed(tmp_path: Path, capsys: pytest.Cap
     assert report["uplift"] is None
 
 
-def test_a_budget_that_chose_among_users_is_warned_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = files(tmp_path, 100, held_out_every=5)
-    with (tmp_path / "decisions.ndjson").open("ab") as stream:
-        stream.write(encode_decision(decision("w", 3, "suppressed", reason="budget")))
-    assert report_of(tmp_path, *arguments)["over_budget"] == 1
-    assert "warning: the daily budget withheld alerts of 1 users" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("content", "code", "message"),
     [
