@@ -15,7 +15,7 @@ from streamer.cli.times import Duration
 from streamer.settings import Settings
 from streamer.uplift import sources
 from streamer.uplift.estimate import Estimate, estimate
-from streamer.uplift.outcome import Outcome, Raises, Returned, first_raises, outcome
+from streamer.uplift.outcome import Outcome, Returned, first_raises, outcome
 from streamer.uplift.proportions import CONFIDENCE, POWER
 
 
@@ -61,8 +61,8 @@ def command(
         click.echo(line)
     if raises.in_both:
         click.echo(
-            f"warning: {len(raises.in_both):,} users were alerted at one time and held out at another and are "
-            "left out: holdout_share or holdout_salt was changed",
+            f"warning: {len(raises.in_both):,} users were alerted at one time and held out at another; they "
+            "are left out: holdout_share or holdout_salt was changed",
             err=True,
         )
     write_report(
