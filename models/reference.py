@@ -15,29 +15,36 @@ from models.network import Network
 from models.query_head import survival_logit
 from models.sequences import hidden_of, sequences_of
 from schemas.bundle import Reference
+from streamer.core.aggregates import AGGREGATES
 from streamer.core.features import features_at
+from streamer.core.reference import as_ages, from_ages
 
 _DECIMALS: Final = 6
 
 
 @torch.no_grad()
 def reference_point(network: Network, platt: Platt, histories: Histories, moments: Moments) -> Reference:
-    """Median features and mean hidden vector of ``moments`` (one at least), and the served risk there."""
-    features = _rounded(
-        np.median(features_at(aggregates_at(histories, moments.event), moments.time_ms), axis=0)
+    """Medians and the mean hidden vector of ``moments`` (one at least), and the risk that is served there."""
+    rows = aggregates_at(histories, moments.event)
+    ages = np.round(_middle(as_ages(rows)), _DECIMALS)
+    silence_ms = float(_middle(moments.time_ms - histories.times[moments.event]))
+    sequences = sequences_of(histories, network.transformer.size)
+    all_hidden = hidden_of(network.transformer, sequences, np.arange(histories.users))
+    mean = all_hidden[moments.event].mean(dim=0).tolist()
+    hidden = tuple(round(value, _DECIMALS) for value in mean)
+    features = torch.from_numpy(features_at(from_ages(ages[np.newaxis]), np.array([silence_ms])))
+    logit = survival_logit(network.head(torch.tensor([hidden]), features)).numpy().astype(np.float64)
+    return Reference(
+        probability=round(float(platt.probability(logit)[0]), _DECIMALS),
+        silence_ms=silence_ms,
+        aggregates={
+            name: None if np.isnan(value) else value
+            for name, value in zip(AGGREGATES, ages.tolist(), strict=True)
+        },
+        hidden=hidden,
     )
-    hidden = hidden_of(
-        network.transformer, sequences_of(histories, network.transformer.size), np.arange(histories.users)
-    )
-    mean = _rounded(hidden[moments.event].mean(dim=0).numpy())
-    logit = survival_logit(network.head(torch.from_numpy(mean)[None], torch.from_numpy(features)[None]))
-    (probability,) = platt.probability(logit.numpy().astype(np.float64)).tolist()
-    return Reference(round(probability, _DECIMALS), _as_tuple(features), _as_tuple(mean))
 
 
-def _rounded(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    return np.round(values.astype(np.float64), _DECIMALS).astype(np.float32)
-
-
-def _as_tuple(values: npt.NDArray[np.float32]) -> tuple[float, ...]:
-    return tuple(round(float(value), _DECIMALS) for value in values)
+def _middle(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The upper median along the first axis; NaN, the date of what never happened, counts as the highest."""
+    return np.sort(values, axis=0)[len(values) // 2]

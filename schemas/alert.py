@@ -36,7 +36,7 @@ DriverCode = Literal[
     "days_since_last_event",
     "visit_days_per_month",
     "spending_per_month",
-    "purchases",
+    "days_since_first_event",
     "recent_actions",
 ]
 """What a driver may be about; docs/drivers.md tells each one's value and usual value."""

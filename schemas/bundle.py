@@ -59,11 +59,13 @@ class Calibration(Struct, frozen=True):
 class Reference(Struct, frozen=True):
     """The typical active customer, against whom an alert's drivers are measured.
 
-    ``probability``: the risk of the query whose inputs are ``features`` and ``hidden``, in their order.
+    ``probability``: the risk there. ``silence_ms``: since the last event. ``aggregates``: by name, moments as
+    ages in milliseconds, null for what never happened. ``hidden``: the transformer's vector.
     """
 
     probability: Probability
-    features: tuple[float, ...]
+    silence_ms: Annotated[float, Meta(ge=0)]
+    aggregates: dict[str, float | None]
     hidden: tuple[float, ...]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.aggregates import DAY_MS
+from streamer.core.aggregates import AGGREGATES, DAY_MS
 from streamer.core.features import FEATURES
-from streamer.core.model import Encoding, ReferencePoint
+from streamer.core.model import Encoding
+from streamer.core.reference import ReferencePoint
 from streamer.core.token import as_array
 
 _SILENCE = FEATURES.index("silence")
@@ -26,7 +27,7 @@ class FixedModel:
     identity = b"fixed-01"
     silence_grid_ms = tuple(int(days * DAY_MS) for days in (1, 2, 4, 8, 16, 32, 64))
     ring_tokens = 8
-    reference = ReferencePoint(np.full(len(FEATURES), 0.5, np.float32), np.array([0, 4, 0, 0], np.float32))
+    reference = ReferencePoint(2.0 * DAY_MS, np.ones(len(AGGREGATES)), np.array([0, 4, 0, 0], np.float32))
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         rows = []

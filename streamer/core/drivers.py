@@ -16,29 +16,24 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.alert import DriverCode
+from streamer.core.aggregates import AGGREGATES, COLUMN, Aggregates
 from streamer.core.changes import Driver
-from streamer.core.features import FEATURES
-from streamer.core.model import ReferencePoint
+from streamer.core.features import features_at
+from streamer.core.reference import ReferencePoint, as_ages, from_ages
 from streamer.core.rhythm import Rhythm, Usual
 
 GROUPS: Final[tuple[tuple[str, ...], ...]] = (
+    ("last_time", "last_purchase_time"),  # and the silence
     (
-        "silence",
-        "since_purchase",
-        "silence_to_gap_mean",
-        "silence_to_gap_smoothed",
-        "silence_to_gap_longest",
-        "since_purchase_to_gap",
-    ),
-    (
-        "visit_rate",
-        "gap_mean",
-        "gap_deviation",
-        "gap_log_mean",
+        "first_purchase_time",
+        "visit_days",
+        "purchase_days",
+        "gap_total",
+        "gap_squares",
+        "gap_logs",
         "gap_longest",
         "gap_last",
         "gap_smoothed",
-        "purchase_gap_mean",
         "visits_4d",
         "visits_14d",
         "visits_45d",
@@ -47,13 +42,15 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "purchases_45d",
         "events_4d",
         "events_14d",
-        "visits_trend",
     ),
-    ("lines_per_purchase", "value_per_purchase", "last_value", "value_14d", "value_45d"),
-    ("tenure", "events", "purchases", "visit_days", "purchase_days", "value", "refunds", "never_bought"),
+    ("purchases", "lines", "value", "last_value", "value_14d", "value_45d", "refunds"),
+    ("first_time", "events"),
     (),  # the hidden vector
 )
-"""Features that join a coalition together: silence, frequency, spending, history, and recent actions."""
+"""Aggregates that join a coalition together: silence, frequency, spending, tenure, and recent actions.
+
+The features follow from them, so the passing of time, which most features feel, is all the silence's doing.
+"""
 
 COALITIONS: Final = 1 << len(GROUPS)
 """Coalition c has the groups whose bits are set in c: the first is the reference, the last the user."""
@@ -62,8 +59,11 @@ LEAST_PROBABILITY: Final = 1e-6
 """Probabilities closer than this to 0 or 1 count as this close: alerts show no more digits."""
 
 _HAS_GROUP: Final = (np.arange(COALITIONS)[:, np.newaxis] >> np.arange(len(GROUPS)) & 1).astype(np.bool_)
-_GROUP_OF: Final = [next(number for number, group in enumerate(GROUPS) if name in group) for name in FEATURES]
-_TAKES_FEATURE: Final = _HAS_GROUP[:, _GROUP_OF]
+_GROUP_OF: Final = [
+    next(number for number, group in enumerate(GROUPS) if column in group) for column in AGGREGATES
+]
+_TAKES_COLUMN: Final = _HAS_GROUP[:, _GROUP_OF]
+_TAKES_SILENCE: Final = _HAS_GROUP[:, 0]
 _TAKES_HIDDEN: Final = _HAS_GROUP[:, -1:]
 
 
@@ -74,14 +74,23 @@ class Question(NamedTuple):
     features: npt.NDArray[np.float32]
 
 
-def coalitions(asked: Question, reference: ReferencePoint) -> Question:
-    """All coalitions of each of the ``asked``, one after the other: ``COALITIONS`` times the rows."""
-    hidden = np.where(_TAKES_HIDDEN, asked.hidden[:, np.newaxis], reference.hidden)
-    features = np.where(_TAKES_FEATURE, asked.features[:, np.newaxis], reference.features)
-    return Question(
-        hidden.reshape(-1, hidden.shape[-1]).astype(np.float32, copy=False),
-        features.reshape(-1, features.shape[-1]).astype(np.float32, copy=False),
-    )
+def coalitions(
+    aggregates: Aggregates,
+    hidden: npt.NDArray[np.float32],
+    now_ms: npt.NDArray[np.float64],
+    reference: ReferencePoint,
+) -> Question:
+    """The questions of all coalitions of each user, one user after the other.
+
+    ``aggregates`` ``[users, columns]`` and ``hidden`` ``[users, width]`` are the users', at ``now_ms``
+    ``[users]`` (epoch ms).
+    """
+    silence = (now_ms - aggregates[:, COLUMN["last_time"]])[:, np.newaxis]
+    ages = np.where(_TAKES_COLUMN, as_ages(aggregates)[:, np.newaxis], reference.ages)
+    silences = np.where(_TAKES_SILENCE, silence, reference.silence_ms)
+    mixed = np.where(_TAKES_HIDDEN, hidden[:, np.newaxis], reference.hidden)
+    features = features_at(from_ages(ages.reshape(-1, len(AGGREGATES))), silences.reshape(-1))
+    return Question(mixed.reshape(-1, hidden.shape[1]), features)
 
 
 def importances(probabilities: Iterable[float]) -> list[float]:
@@ -110,7 +119,7 @@ def drivers_of(shares: Iterable[float], rhythm: Rhythm, any_event_returns: bool)
         silence,
         ("visit_days_per_month", rhythm.visits),
         ("spending_per_month", rhythm.spending),
-        ("purchases", rhythm.purchases),
+        ("days_since_first_event", rhythm.tenure),
         ("recent_actions", Usual()),
     )
     drivers = [Driver(code, *figure, share) for (code, figure), share in zip(figures, shares, strict=True)]

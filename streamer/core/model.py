@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from streamer.core.reference import ReferencePoint
+
 
 class Encoding(NamedTuple):
     """A user whose newest token is to be encoded.
@@ -23,13 +25,6 @@ class Encoding(NamedTuple):
     position: int
     time_before_ring: float
     appended: bool
-
-
-class ReferencePoint(NamedTuple):
-    """The typical active customer as inputs of a query, ``[features]`` and ``[width]``."""
-
-    features: npt.NDArray[np.float32]
-    hidden: npt.NDArray[np.float32]
 
 
 class RiskModel(Protocol):

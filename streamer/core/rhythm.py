@@ -62,9 +62,9 @@ class Rhythm:
         return self._monthly("value_14d", "value")
 
     @property
-    def purchases(self) -> Usual:
-        """How many purchases there have been; nothing is usual about it."""
-        return Usual(self._column("purchases"))
+    def tenure(self) -> Usual:
+        """Days since the first event; nothing is usual about it."""
+        return Usual((self._now_ms - self._column("first_time")) / DAY_MS)
 
     def _monthly(self, decayed: str, total: str) -> Usual:
         """Lately: with a half-life of 14 days, over the time that such a sum still counts."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.aggregates import AGGREGATES, AGGREGATES_BYTES, Aggregates, advance, fold
-from streamer.core.drivers import COALITIONS, Question, coalitions, drivers_of, importances
+from streamer.core.drivers import COALITIONS, coalitions, drivers_of, importances
 from streamer.core.features import features_at
 from streamer.core.model import Encoding, RiskModel
 from streamer.core.requests import Curve, Explain, Place, RiskAt
@@ -66,8 +66,8 @@ def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> No
         return
     states = [request.state for request in explanations]
     moments = np.array([state.scored_ms for state in states], dtype=np.float64)
-    asked = Question(_hidden(states), features_at(_stack([state.running for state in states]), moments))
-    probabilities = model.query(*coalitions(asked, model.reference)).reshape(-1, COALITIONS)
+    asked = coalitions(_stack([s.running for s in states]), _hidden(states), moments, model.reference)
+    probabilities = model.query(*asked).reshape(-1, COALITIONS)
     for request, row in zip(explanations, probabilities.tolist(), strict=True):
         rhythm = Rhythm(request.state.running, request.state.scored_ms)
         request.drivers = drivers_of(importances(row), rhythm, request.any_event_returns)

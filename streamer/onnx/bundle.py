@@ -9,6 +9,7 @@ from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME, STEP_NAME, Ma
 from schemas.errors import BundleError
 from schemas.event import EVENT_TYPES
 from schemas.golden import decode_golden
+from streamer.core.aggregates import AGGREGATES
 from streamer.core.features import FEATURES
 from streamer.onnx.golden import check_golden
 from streamer.onnx.graphs import Bundle, open_graph
@@ -73,11 +74,12 @@ def _check_fit(manifest: Manifest, file: Path) -> None:
             "or use the program's version that made it."
         )
     reference = manifest.reference
-    sizes = (len(FEATURES), manifest.width)
-    if reference is not None and (len(reference.features), len(reference.hidden)) != sizes:
+    if reference is not None and (
+        set(reference.aggregates) != set(AGGREGATES) or len(reference.hidden) != manifest.width
+    ):
         raise BundleError(
-            f"{file}: the reference point does not have the {sizes[0]} features and the width of {sizes[1]} "
-            "that the model's inputs have: train the bundle again."
+            f"{file}: the reference point names other aggregates than this program keeps, or its hidden "
+            f"vector has not the width {manifest.width}: train the bundle again."
         )
     if manifest.token_encoding.types > len(EVENT_TYPES):
         raise BundleError(

@@ -13,7 +13,9 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.model import Encoding, ReferencePoint
+from streamer.core.aggregates import AGGREGATES
+from streamer.core.model import Encoding
+from streamer.core.reference import ReferencePoint
 from streamer.core.token import TOKEN_BYTES, TokenArray, as_array, place
 from streamer.core.transformer_inputs import TransformerInputs, transformer_inputs
 from streamer.onnx.graphs import Bundle
@@ -46,10 +48,7 @@ class OnnxRiskModel:
 
     def __init__(self, bundle: Bundle, cache_users: int) -> None:
         self.bundle = bundle
-        stated = bundle.manifest.reference
-        self._reference = stated and ReferencePoint(
-            np.array(stated.features, np.float32), np.array(stated.hidden, np.float32)
-        )
+        self._reference = _reference_point(bundle)
         self._arena = KeyValueArena(bundle.manifest, cache_users)
         self._batch = min(STEP_BATCH, cache_users)
 
@@ -154,6 +153,14 @@ class OnnxRiskModel:
         encoding = self.bundle.manifest.token_encoding
         before = _previous_times(tasks, tokens)
         return transformer_inputs(tokens, before, encoding.category_buckets, encoding.item_buckets)
+
+
+def _reference_point(bundle: Bundle) -> ReferencePoint | None:
+    stated = bundle.manifest.reference
+    if stated is None:
+        return None
+    ages = np.array([stated.aggregates[name] for name in AGGREGATES], np.float64)  # None becomes NaN
+    return ReferencePoint(stated.silence_ms, ages, np.array(stated.hidden, np.float32))
 
 
 def _tokens_behind(entry: Entry, ring: bytes, position: int) -> int:

@@ -167,7 +167,8 @@ manifests = st.builds(
     | st.builds(
         Reference,
         probability=probabilities,
-        features=st.lists(amounts, max_size=3).map(tuple),
+        silence_ms=durations,
+        aggregates=st.dictionaries(texts, st.none() | amounts, max_size=3),
         hidden=st.lists(amounts, max_size=3).map(tuple),
     ),
     metrics=st.dictionaries(texts, amounts, max_size=3),
