@@ -54,7 +54,7 @@ def brier(labels: npt.ArrayLike, risks: npt.ArrayLike) -> float:
 
 
 def reliability(labels: npt.ArrayLike, risks: npt.ArrayLike, bins: int = 10) -> tuple[Floats, Floats, Floats]:
-    """Mean risk, share of churners and share of users in each occupied one of ``bins`` equal ranges of risk."""
+    """Mean risk, share of churners, share of users in each occupied one of ``bins`` equal ranges of risk."""
     churned = np.asarray(labels, dtype=np.float64)
     values = np.asarray(risks, dtype=np.float64)
     index = np.minimum((values * bins).astype(np.int64), bins - 1)
