@@ -12,6 +12,7 @@ from schemas.bundle import FORMAT_VERSION, GOLDEN_NAME, MANIFEST_NAME, QUERY_NAM
 from schemas.errors import BundleError, ConfigurationError
 from streamer.onnx.bundle import load_bundle
 from streamer.onnx.installation import check_installation
+from streamer.onnx.risk_model import OnnxRiskModel
 from tests.bundles import DEMO_BUNDLE, demo_bundle, rewrite
 
 
@@ -68,6 +69,19 @@ def test_other_features_are_refused(bundle: Path) -> None:
     change_manifest(bundle, features=["silence"])
     with pytest.raises(BundleError, match="other features"):
         load_bundle(bundle)
+
+
+@pytest.mark.parametrize("changed", [{"hidden": [0.0]}, {"aggregates": {"visits": 1.0}}])
+def test_a_reference_point_that_does_not_fit_is_refused(bundle: Path, changed: dict[str, object]) -> None:
+    reference = msgspec.json.decode((bundle / MANIFEST_NAME).read_bytes())["reference"]
+    change_manifest(bundle, reference={**reference, **changed})
+    with pytest.raises(BundleError, match=r"manifest\.json: the reference point"):
+        load_bundle(bundle)
+
+
+def test_a_bundle_may_do_without_a_reference_point(bundle: Path) -> None:
+    change_manifest(bundle, reference=None)
+    assert OnnxRiskModel(load_bundle(bundle), cache_users=1).reference is None
 
 
 @pytest.mark.parametrize("name", [STEP_NAME, QUERY_NAME])
