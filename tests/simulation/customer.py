@@ -37,7 +37,7 @@ class Customer:
     told_ms: int = 0
 
     def raised_within_week(self, now_ms: int) -> int:
-        """Alerts sent for the user within the week that ends at ``now_ms``."""
+        """Alerts sent, or held out, within the week that ends at ``now_ms``."""
         return sum(at > now_ms - 7 * DAY_MS for at in self.raised_ms)
 
 

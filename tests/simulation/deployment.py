@@ -16,14 +16,22 @@ from streamer.core.user_state import decode_state
 from tests.simulation.customer import Terms
 from tests.simulation.history import RING_TOKENS
 from tests.simulation.models import MODELS
-from tests.simulation.traffic import DAY_MS, HOUR_MS, START_MS, VISITS, Log, Visit
+from tests.simulation.traffic import DAY_MS, HOUR_MS, START_MS, VISITS, Log
 from tests.simulation.witness import Witness
 from tests.simulation.worker import Worker
 
 POLICIES = (
     Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1, cooldown_ms=0, weekly_cap=9),
     Policy(edges=(0.3, 0.5, 0.7), horizon_ms=28 * DAY_MS, holdout_share=0.3, holdout_salt="s"),
-    Policy(edges=(0.4, 0.6, 0.8), horizon_ms=60 * DAY_MS, cooldown_ms=0, weekly_cap=3, daily_budget=1),
+    Policy(
+        edges=(0.4, 0.6, 0.8),
+        horizon_ms=60 * DAY_MS,
+        cooldown_ms=0,
+        weekly_cap=3,
+        daily_budget=1,
+        holdout_share=0.3,
+        holdout_salt="s",
+    ),
     Policy(
         edges=(0.5, 0.6, 0.7),
         horizon_ms=28 * DAY_MS,
@@ -44,12 +52,8 @@ POLICIES = (
 SILENCES_MS = (3 * HOUR_MS, 4 * DAY_MS, 12 * DAY_MS, 35 * DAY_MS, 90 * DAY_MS, 410 * DAY_MS)
 _EVENTS = COLUMN["events"]
 
-
-def _visit(number: int) -> Visit:
-    return VISITS[number]
-
-
-visits = st.lists(st.integers(0, len(VISITS) - 1).map(_visit), min_size=1, max_size=40)
+_visits = st.integers(0, len(VISITS) - 1).map(lambda number: VISITS[number])
+visits = st.lists(_visits, min_size=1, max_size=40) | st.lists(_visits, min_size=20, max_size=60)
 sizes = st.sampled_from((1, 2, 4, 9, 99))
 silences = st.sampled_from(SILENCES_MS)
 

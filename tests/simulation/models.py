@@ -50,12 +50,12 @@ class Turning(Rising):
         self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float64]:
         silence = features[:, _SILENCE].astype(np.float64)
-        logit = -3.0 + 1.8 * silence - 0.06 * np.expm1(silence) + 2.5 * hidden[:, 0].astype(np.float64)
+        logit = -3.0 + 1.8 * silence - 0.06 * np.expm1(silence) + 4.0 * hidden[:, 0].astype(np.float64)
         return 1.0 / (1.0 + np.exp(-logit))
 
     def expected_risk(self, history: History, now_ms: int) -> float:
         days = (now_ms - history.last_ms) / DAY_MS
-        return _logistic(-3.0 + 1.8 * math.log1p(days) - 0.06 * days + 2.5 * _emptied(history))
+        return _logistic(-3.0 + 1.8 * math.log1p(days) - 0.06 * days + 4.0 * _emptied(history))
 
 
 MODELS: Sequence[SimulatedModel] = (Rising(), Turning())

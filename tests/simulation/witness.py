@@ -73,7 +73,7 @@ class Witness:
         for customer in self.customers.values():
             check_nothing_missing(self.terms, customer, batch, self._changed_ms + HOUR_MS)
         if now_ms is not None:
-            self._check_not_refuted(decisions)
+            self._check_not_refuted(batch, now_ms)
 
     def _follow(self, user_id: str, batch: Batch) -> None:
         mine = [decision for decision in batch.decisions if decision.user_id == user_id]
@@ -139,6 +139,8 @@ class Witness:
         if sent:
             assert decision.alert_id not in self._alert_ids, "an alert's id is its own"
             self._alert_ids.add(decision.alert_id or "")
+        if not backfill:
+            # Who is held out competes and is capped like everybody.
             customer.raised_ms.append(decision.decided_ms)
             self._ranked[decision.decided_ms].append((decision.risk * customer.history.spend, True))
         opened_ms = decision.decided_ms
@@ -182,16 +184,17 @@ class Witness:
                 assert len(won) == budget, "turned away while the day's budget was not spent"
                 assert not won or min(won) >= max(lost) * (1 - SLACK), "more was at risk elsewhere"
 
-    def _check_not_refuted(self, decisions: Sequence[Decision]) -> None:
+    def _check_not_refuted(self, batch: Batch, now_ms: int) -> None:
         """A raise is found at once, or it is one that still holds by everything consumed so far."""
-        for decision in decisions:
+        policy = self.terms.rules.policy
+        for decision in batch.decisions:
             if decision.transition not in ("raised", "escalated") or decision.action not in FOR_NOW:
                 continue
-            if decision.decided_ms < (self.terms.rules.policy.alerts_from_ms or 0):
+            if decision.decided_ms < (policy.alerts_from_ms or 0):
                 continue
             assert decision.decided_ms >= self.horizon_ms - LAGS_MS, "found late, yet not held"
-            customer = self.customers.get(decision.user_id)
-            alert = customer.alert if customer else None
-            if decision.decided_ms >= self.horizon_ms and decision.action == "sent":
-                assert alert is not None, "raised though a consumed event refutes it"
-                assert alert.alert_id == decision.alert_id, "raised though a consumed event refutes it"
+            for event, record in batch.deliveries:
+                newer = event.user_id == decision.user_id and event.timestamp > decision.last_ms
+                if newer and record.offset > decision.offset:
+                    recent_ms = now_ms - LAGS_MS - policy.disorder_ms
+                    assert record.record_ms >= recent_ms, "raised though a consumed event refutes it"

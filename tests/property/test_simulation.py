@@ -1,0 +1,74 @@
+"""A day of traffic in a second: simulated shops, with a witness who knows the contract of the alerts.
+
+A schedule that fails is printed as a program: it runs where the machine and ``VISITS`` are imported.
+``SIMULATION_ROUNDS=20`` runs that many times as many shops, drawn at random.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.simulation.deployment import POLICIES, Deployment
+from tests.simulation.machines import EventTime, Live
+from tests.simulation.traffic import VISITS
+
+ROUNDS = int(os.environ.get("SIMULATION_ROUNDS", "0"))
+"""None: the same shops every time, so that a build never fails by chance."""
+
+SHOPS = {EventTime: 120, Live: 850}
+LEAST_STEPS = 100_000
+
+
+def test_shops_keep_the_contract() -> None:
+    for machine, shops in SHOPS.items():
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=shops * max(ROUNDS, 1),
+                stateful_step_count=30,
+                deadline=None,
+                derandomize=not ROUNDS,
+                database=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+            ),
+        )
+    assert Deployment.steps.total() - Deployment.steps["decision"] >= LEAST_STEPS, Deployment.steps
+    _check_holdout(list(Deployment.tally.values()))
+
+
+class Careless(EventTime):
+    """A machine that objects to every third record."""
+
+    def consume(
+        self, count: int, now_ms: int | None = None, *, held: bool = False, crash: bool = False
+    ) -> None:
+        super().consume(count, now_ms, held=held, crash=crash)
+        assert self.position < 3
+
+
+def test_a_failing_schedule_is_printed_as_a_program() -> None:
+    with pytest.raises(AssertionError) as failure:
+        run_state_machine_as_test(
+            Careless,
+            settings=settings(
+                max_examples=50, derandomize=True, database=None, deadline=None, phases=[Phase.generate]
+            ),
+        )
+    printed = "\n".join(failure.value.__notes__)
+    program = printed[printed.index("state = ") :]
+    assert "VISITS[" in program
+    with pytest.raises(AssertionError):
+        exec(program, {"Careless": Careless, "VISITS": VISITS})
+
+
+def _check_holdout(held_out: list[bool]) -> None:
+    """Of the users ever raised under a policy that holds out, its share was held out."""
+    share = POLICIES[1].holdout_share
+    deviation = math.sqrt(share * (1 - share) / len(held_out))
+    assert len(held_out) > 150
+    assert abs(sum(held_out) / len(held_out) - share) < 4 * deviation
