@@ -51,6 +51,7 @@ class Witness:
         """From now on other rules hold."""
         self.terms = terms
         self._changed_ms = self.horizon_ms
+        self._ranked.clear()
 
     def judge(
         self, deliveries: Sequence[Delivery], decisions: Sequence[Decision], now_ms: int | None, held: bool
