@@ -52,10 +52,13 @@ def apply(
                 requests.append(next(journeys[user_id]))
             except StopIteration as stop:
                 followed[user_id] = stop.value
-        ranks = [request for request in requests if isinstance(request, Rank)]
-        competing += ranks
-        _answer(requests, model)
-        waiting = [request.user_id for request in requests if not isinstance(request, Rank)]
+        by_kind = _by_kind(requests)
+        competing += by_kind.ranks
+        answer_places(by_kind.places, model)
+        answer_curves(by_kind.curves, model)
+        answer_risks(by_kind.risks, model)
+        answer_explanations(by_kind.explanations, model)
+        waiting = [request.user_id for request in requests if type(request) is not Rank]
         if not waiting and competing:
             # Nobody else can still ask for a place on the first of these days.
             waiting, competing = _grant_first_day(competing, daily_budget or 0)
@@ -67,11 +70,31 @@ def apply(
     )
 
 
-def _answer(requests: Sequence[Request], model: RiskModel) -> None:
-    answer_places([request for request in requests if isinstance(request, Place)], model)
-    answer_curves([request for request in requests if isinstance(request, Curve)], model)
-    answer_risks([request for request in requests if isinstance(request, RiskAt)], model)
-    answer_explanations([request for request in requests if isinstance(request, Explain)], model)
+class _Requests(NamedTuple):
+    """The requests of one round by kind."""
+
+    places: list[Place]
+    curves: list[Curve]
+    risks: list[RiskAt]
+    explanations: list[Explain]
+    ranks: list[Rank]
+
+
+def _by_kind(requests: Sequence[Request]) -> _Requests:
+    sorted_out = _Requests([], [], [], [], [])
+    for request in requests:
+        match request:
+            case Place():
+                sorted_out.places.append(request)
+            case Curve():
+                sorted_out.curves.append(request)
+            case RiskAt():
+                sorted_out.risks.append(request)
+            case Explain():
+                sorted_out.explanations.append(request)
+            case Rank():
+                sorted_out.ranks.append(request)
+    return sorted_out
 
 
 def _grant_first_day(competing: Sequence[Rank], budget: int) -> tuple[list[str], list[Rank]]:

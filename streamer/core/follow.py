@@ -70,9 +70,11 @@ def follow(
     user = _User(user_id, state, setting)
     for arrival in arrivals:
         due_ms = setting.horizons_ms[arrival.record]
-        yield from user.decide_until(due_ms)
+        if user.is_due(due_ms):
+            yield from user.decide_until(due_ms)
         yield from user.observe(arrival)
-        yield from user.decide_until(due_ms, observed=arrival)
+        if user.is_due(due_ms):
+            yield from user.decide_until(due_ms, observed=arrival)
     yield from user.decide_until(setting.horizons_ms[-1])
     user.take_up()
     yield from user.decide_until(setting.horizons_ms[-1])
@@ -87,6 +89,10 @@ class _User:
         self.outputs: list[Output] = []
         self.applied = 0
         """How many records of the batch came before the next decision."""
+
+    def is_due(self, due_ms: int) -> bool:
+        """Whether there is a decision to take whose deadline is at or before ``due_ms``."""
+        return self.state is not None and self.state.deadline_ms <= due_ms
 
     def decide_until(self, due_ms: int, observed: Arrival | None = None) -> Steps:
         """Take every decision whose deadline is at or before ``due_ms``.
@@ -128,12 +134,15 @@ class _User:
 
     def _judge(self, state: UserState, moment: Moment, now_ms: int) -> Steps:
         """Follow the risk as of ``now_ms``, and the curve where the silence is long enough for one."""
-        silent = now_ms - state.last_ms >= self.setting.silence_grid_ms[0]
-        if silent and not state.curve:
+        first_ms = state.last_ms + self.setting.silence_grid_ms[0]
+        if now_ms >= first_ms and not state.curve:
             yield Curve(self.user_id, state)
-        yield RiskAt(self.user_id, state, now_ms)
+        if state.curve and now_ms == first_ms:
+            state.risk = state.risk_curve()[0]
+        else:
+            yield RiskAt(self.user_id, state, now_ms)
         state.scored_ms = now_ms
-        yield from self._consider(state, moment, "silence" if silent else "crossed")
+        yield from self._consider(state, moment, "silence" if now_ms >= first_ms else "crossed")
 
     def observe(self, arrival: Arrival) -> Steps:
         """Apply one event; a duplicate changes nothing."""
@@ -184,11 +193,16 @@ class _User:
             state.risk = risk
 
     def _resolve(self, state: UserState, moment: Moment, now_ms: int, reason: Reason) -> None:
+        if state.standing.is_idle:
+            return
         self._put_out(state, moment, resolve(state.standing, self._situation(state, moment, now_ms, reason)))
 
     def _consider(self, state: UserState, moment: Moment, reason: Reason) -> Steps:
         """Follow the risk as of ``state.scored_ms``, and set the next deadline."""
         policy, standing = self.setting.policy, state.standing
+        if standing.is_idle and not policy.level(state.risk):
+            self._set_deadline(state, None)
+            return
         now = self._situation(state, moment, state.scored_ms, reason)
         verdict = consider(standing, now, policy)
         if verdict.competes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from hashlib import sha256
 from typing import Annotated, Final
 
@@ -51,7 +52,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def level(self, risk: float) -> int:
         """How many band edges ``risk`` has reached: 0 none, 1 watch, 2 high, 3 critical."""
-        return sum(risk >= edge for edge in self.edges)
+        return bisect_right(self.edges, risk)
 
     def level_from(self, level: int, risk: float) -> int:
         """Where ``risk`` belongs for who is in band ``level``: bands are left lower than they are entered."""

@@ -46,6 +46,11 @@ class Standing(msgspec.Struct, array_like=True, gc=False):
         """The open episode's band, 0 without one."""
         return self.episode.level if self.episode else 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no alert is open and none is on its way, so that there is nothing to close or take back."""
+        return self.episode is None and self.obstacle is None and not self.leaning_ms and not self.rank_ms
+
     def lean(self, up: bool, now_ms: int) -> int:
         """Note that the risk belongs to a higher or lower band now; returns since when it does."""
         if not self.leaning_ms or self.leaning_up != up:
