@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
@@ -90,6 +91,23 @@ def _graph(
             program.optimize()
             file = Path(folder) / "graph.onnx"
             program.save(file, external_data=False)
-            return file.read_bytes()
+            return without_traces(file.read_bytes())
     finally:
         quiet.setLevel(level)
+
+
+def without_traces(graph: bytes) -> bytes:
+    """``graph`` without the exporter's notes, which hold stack traces with paths of the machine."""
+    model = onnx.load_from_string(graph)
+    model.ClearField("doc_string")
+    del model.metadata_props[:]
+    for part in (model.graph, *model.functions):
+        part.ClearField("doc_string")
+        del part.metadata_props[:]
+        for item in (*part.node, *part.value_info):
+            item.ClearField("doc_string")
+            del item.metadata_props[:]
+    for item in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        item.ClearField("doc_string")
+        del item.metadata_props[:]
+    return model.SerializeToString(deterministic=True)

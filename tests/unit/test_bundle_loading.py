@@ -131,3 +131,8 @@ def test_no_runtime_and_two_runtimes_are_refused_in_words() -> None:
         check_installation(["numpy"])
     with pytest.raises(ConfigurationError, match="uninstall"):
         check_installation(["onnxruntime-gpu", "onnxruntime"])
+
+
+def test_graphs_tell_nothing_of_the_machine_that_made_them() -> None:
+    for graph in DEMO_BUNDLE.glob("*.onnx"):
+        assert b".py" not in graph.read_bytes(), f"{graph.name} holds a stack trace of its export"
