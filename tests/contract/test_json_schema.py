@@ -33,7 +33,6 @@ from schemas.bundle import (
     decode_manifest,
     encode_manifest,
 )
-from schemas.dead_letter import DEAD_LETTER_HEADERS, dead_letter_headers, read_dead_letter
 from schemas.decision import Decision
 from schemas.encoding import (
     alert_headers,
@@ -44,7 +43,6 @@ from schemas.encoding import (
     encode_score,
 )
 from schemas.erasure import ErasureRequest, decode_erasure
-from schemas.errors import MalformedEventError
 from schemas.event import EVENT_TYPES, MAX_NUMBER, Event, Item
 from schemas.json_schema import SCHEMA_TYPES, encode_schema, schema_path
 from schemas.parts import Evidence, ModelReference
@@ -249,19 +247,6 @@ def test_erasures(request: ErasureRequest) -> None:
     value = encode_erasure(request)
     read("erasure", value)
     assert decode_erasure(value) == request
-
-
-@settings(deadline=None)
-@given(texts, texts, texts, st.integers(0, 2**31 - 1), st.integers(0, 2**53), st.integers(0, 9))
-def test_dead_letters(cause: str, message: str, topic: str, partition: int, offset: int, failed: int) -> None:
-    before = (("attempts", str(failed).encode()), ("trace", b"7")) if failed else ()
-    headers = dead_letter_headers(MalformedEventError(cause, message), topic, partition, offset, before)
-    texts_read = {name: value.decode() for name, value in headers if name in DEAD_LETTER_HEADERS}
-    whole = {"source-partition", "source-offset", "attempts"}
-    VALIDATORS["dead-letter"].validate({n: int(v) if n in whole else v for n, v in texts_read.items()})
-    letter = read_dead_letter(headers)
-    assert (letter.error_class, letter.source_topic, letter.source_offset) == (cause, topic, offset)
-    assert letter.attempts == failed + 1
 
 
 @settings(deadline=None)
