@@ -56,7 +56,12 @@ def test_a_failing_schedule_is_printed_as_a_program() -> None:
         run_state_machine_as_test(
             Careless,
             settings=settings(
-                max_examples=50, derandomize=True, database=None, deadline=None, phases=[Phase.generate]
+                max_examples=50,
+                derandomize=True,
+                database=None,
+                deadline=None,
+                phases=[Phase.generate],
+                print_blob=False,
             ),
         )
     printed = "\n".join(failure.value.__notes__)
