@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from schemas.timestamps import parse_instant
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.report import report_option, write_report
 from streamer.cli.settings_option import settings_option
+from streamer.cli.times import Instant
 from streamer.files.export import ExportCounts, export_records
 from streamer.kafka.export import open_topic
 from streamer.settings import Settings
-
-
-class Instant(click.ParamType):
-    """A time on the command line; the command receives epoch milliseconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse RFC 3339, a date or epoch milliseconds."""
-        try:
-            return value if isinstance(value, int) else parse_instant(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(name="export")

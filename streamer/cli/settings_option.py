@@ -15,7 +15,7 @@ class SettingsParameter(click.ParamType):
 
     name = "file"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Settings:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Settings:  # noqa: ARG002 - click
         """Load the environment and the file; raises :class:`ConfigurationError`."""
         return value if isinstance(value, Settings) else load_settings(Path(value))
 
