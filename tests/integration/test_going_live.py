@@ -65,7 +65,7 @@ class Reader:
 
     def follow(self, block: str) -> None:
         """Run a block to its end."""
-        done = subprocess.run(["bash", "-c", self._script(block)], **self._surroundings(), timeout=300)
+        done = subprocess.run(["sh", "-c", self._script(block)], **self._surroundings(), timeout=300)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
         self._exports += [line for line in block.splitlines() if line.startswith("export ")]
 
@@ -75,7 +75,7 @@ class Reader:
         assert block.endswith(" &\n")
         before, command = block.removesuffix(" &\n").rsplit("\n", 1)
         script = self._script(f"{before}\nexec {command} 2> worker.log")
-        process = subprocess.Popen(["bash", "-c", script], **self._surroundings())
+        process = subprocess.Popen(["sh", "-c", script], **self._surroundings())
         try:
             yield process
         finally:
@@ -84,7 +84,7 @@ class Reader:
 
     def _script(self, block: str) -> str:
         bootstrap = self._shop.environment["STREAMER_BOOTSTRAP"]
-        written = "\n".join(["set -euo pipefail", *self._exports, block])
+        written = "\n".join(["set -eu", *self._exports, block])
         return written.replace("127.0.0.1:9092", bootstrap)
 
     def _surroundings(self) -> dict[str, Any]:
@@ -102,6 +102,13 @@ class Reader:
             "stderr": subprocess.PIPE,
             "text": True,
         }
+
+
+def test_the_commands_ask_nothing_of_date_that_posix_does_not_have() -> None:
+    commands = "".join(blocks())
+    assert re.findall(r"\bdate\b", commands)
+    beyond = re.findall(r"\bdate (?!(?:-u )?\+(?:[-:TZ0-9]|%[YmdHMS])+[ )\"])\S+.*", commands)
+    assert not beyond, "GNU date takes more than that of macOS and busybox"
 
 
 def test_from_history_to_live_alerts(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
@@ -140,7 +147,9 @@ def test_from_history_to_live_alerts(broker: Broker, topic_prefix: str, tmp_path
         action: [d for d in decided if d["action"] == action] for action in ("backfill", "sent", "held_out")
     }
     assert len(of_action["backfill"]) > 100
-    assert all(parse_timestamp(d["decided_at"]) < rules.alerts_from_ms for d in of_action["backfill"])
+    # What began then may still end, or sink, after alerts have begun.
+    worse = [d for d in of_action["backfill"] if d["would"] in ("raised", "escalated")]
+    assert all(parse_timestamp(d["decided_at"]) < rules.alerts_from_ms for d in worse)
     for decision in (*of_action["sent"], *of_action["held_out"]):
         assert parse_timestamp(decision["decided_at"]) >= rules.alerts_from_ms
     alerts = {alert["subject"] for alert in lines(tmp_path / "alerts.ndjson")}
