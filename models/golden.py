@@ -39,10 +39,10 @@ def _history(
 ) -> GoldenHistory:
     start = int(histories.starts[user])
     tokens = histories.tokens[start : min(int(histories.starts[user + 1]), start + LONGEST)]
-    alone = Histories(tokens, np.array([0, len(tokens)]))
+    alone = histories._replace(tokens=tokens, starts=np.array([0, len(tokens)]))
     hidden = hidden_of(network.transformer, sequences_of(alone, network.transformer.size), np.array([0]))
     silences = 1000.0 * np.array([0, *silence_grid_s])
-    aggregates = np.repeat(fold(empty(1), [tokens]), len(silences), axis=0)
+    aggregates = np.repeat(fold(empty(1), [tokens], histories.calendar), len(silences), axis=0)
     features = torch.from_numpy(features_at(aggregates, float(tokens["time"][-1]) + silences))
     query = Query(network.head, platt.slope, platt.intercept).eval()
     probabilities = query(hidden[-1:].expand(len(silences), -1), features)

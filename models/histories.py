@@ -13,17 +13,20 @@ import numpy.typing as npt
 from models.configuration import ChurnTypes
 from schemas.event import Event
 from streamer.core.aggregates import Aggregates, advance, empty
+from streamer.core.calendar import UTC, Calendar
 from streamer.core.token import EVENT_HASH_AT, PURCHASE, TOKEN_BYTES, TokenArray, as_array, place, tokenise
 
 
 class Histories(NamedTuple):
     """``tokens`` ``[events]``: user after user, each in the ring's order.
 
-    ``starts`` ``[users + 1]``: user u has the events ``starts[u]`` to ``starts[u + 1]``.
+    ``starts`` ``[users + 1]``: user u has the events ``starts[u]`` to ``starts[u + 1]``. Their days and hours
+    are those of ``calendar``.
     """
 
     tokens: TokenArray
     starts: npt.NDArray[np.int64]
+    calendar: Calendar
 
     @property
     def users(self) -> int:
@@ -54,7 +57,8 @@ class Histories(NamedTuple):
         """The events before ``time_ms``; users without one are left out."""
         kept = self.times < time_ms
         counts = np.add.reduceat(kept, self.starts[:-1], dtype=np.int64) if self.users else np.zeros(0, int)
-        return Histories(self.tokens[kept], np.concatenate([[0], np.cumsum(counts[counts > 0])]))
+        starts = np.concatenate([[0], np.cumsum(counts[counts > 0])])
+        return self._replace(tokens=self.tokens[kept], starts=starts)
 
     def previous_times(self) -> npt.NDArray[np.float64]:
         """Time of the user's event before each event, NaN before the first."""
@@ -64,12 +68,20 @@ class Histories(NamedTuple):
         return before
 
 
-def collect(events: Iterable[Event], until_ms: int | None = None) -> Histories:
-    """Histories of ``events`` before ``until_ms``, in any order; an id that a user has twice counts once."""
+def collect(
+    events: Iterable[Event],
+    until_ms: int | None = None,
+    calendar: Calendar = UTC,
+    currency: str | None = None,
+) -> Histories:
+    """Histories of ``events`` before ``until_ms``, in any order; an id that a user has twice counts once.
+
+    ``currency``: the only one whose amounts are known, as the worker's setting says; ``None`` takes all.
+    """
     packed: defaultdict[str, list[bytes]] = defaultdict(list)
     for event in events:
         if until_ms is None or event.timestamp < until_ms:
-            packed[event.user_id].append(tokenise(event))
+            packed[event.user_id].append(tokenise(event, currency))
     lengths = [0]
     joined: list[bytes] = []
     for user_id in sorted(packed):
@@ -78,7 +90,7 @@ def collect(events: Iterable[Event], until_ms: int | None = None) -> Histories:
         joined += history
         lengths.append(len(history))
     assert all(len(token) == TOKEN_BYTES for token in joined[:1])
-    return Histories(as_array(b"".join(joined)), np.cumsum(lengths))
+    return Histories(as_array(b"".join(joined)), np.cumsum(lengths), calendar)
 
 
 def aggregates_at(
@@ -100,7 +112,7 @@ def aggregates_at(
     for step in range(lengths.max(initial=0)):
         active = int(np.searchsorted(-lengths, -step, side="left"))
         events = starts[:active] + step
-        rows[:active] = advance(rows[:active], histories.tokens[events])
+        rows[:active] = advance(rows[:active], histories.tokens[events], histories.calendar)
         at = np.minimum(np.searchsorted(distinct, events), len(distinct) - 1)
         hit = distinct[at] == events
         kept[at[hit]] = rows[:active][hit]

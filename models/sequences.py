@@ -31,7 +31,11 @@ class Sequences(NamedTuple):
 def sequences_of(histories: Histories, size: Size) -> Sequences:
     """What the transformer sees of ``histories``."""
     inputs = transformer_inputs(
-        histories.tokens, histories.previous_times(), size.category_buckets, size.item_buckets
+        histories.tokens,
+        histories.previous_times(),
+        size.category_buckets,
+        size.item_buckets,
+        histories.calendar,
     )
     return Sequences(torch.from_numpy(inputs.codes), torch.from_numpy(inputs.numbers), histories.starts)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
+from streamer.core.calendar import UTC
 from streamer.core.changes import Decision, Reason
 from streamer.core.lifecycle import Situation, consider, resolve
 from streamer.core.policy import DAY_MS, WEEK_MS, Policy
@@ -89,7 +90,7 @@ def _standing(level: int, unsent: Any = None, **changed: Any) -> Standing:
 def _situation(risk: float, **changed: Any) -> Situation:
     now_ms = changed.pop("now_ms", _NOON_MS)
     last_ms = now_ms - changed.pop("silent_ms", 10 * DAY_MS)
-    return Situation("u", 0, 0, now_ms, last_ms, risk, 5, "silence", open_ms=now_ms)._replace(**changed)
+    return Situation("u", 0, 0, now_ms, last_ms, risk, 5, "silence", UTC, open_ms=now_ms)._replace(**changed)
 
 
 def _ask(level: int, event: str, risk: float, policy: dict[str, Any] | None = None, **changed: Any) -> Row:

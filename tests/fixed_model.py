@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.aggregates import AGGREGATES, DAY_MS
+from streamer.core.calendar import UTC, Calendar
 from streamer.core.features import FEATURES
 from streamer.core.model import Encoding
 from streamer.core.reference import ReferencePoint
@@ -25,6 +26,7 @@ class FixedModel:
     """
 
     identity = b"fixed-01"
+    calendar: Calendar = UTC
     silence_grid_ms = tuple(int(days * DAY_MS) for days in (1, 2, 4, 8, 16, 32, 64))
     ring_tokens = 8
     reference = ReferencePoint(2.0 * DAY_MS, np.ones(len(AGGREGATES)), np.array([0, 4, 0, 0], np.float32))

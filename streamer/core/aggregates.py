@@ -1,6 +1,7 @@
 """Running aggregates of a user's whole history, each kept up in O(1) an event.
 
 Arrays are ``float64`` of shape ``[users, len(AGGREGATES)]``. Decayed sums are as of the last event's time.
+Days are those of the shop's :class:`~streamer.core.calendar.Calendar`; spans of time are of 24 hours a day.
 Serving and training both call :func:`advance`, so they cannot differ. A history is folded token by
 token in the ring's order, which makes ``fold(base, ring)`` equal to the running value bit by bit.
 """
@@ -12,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from streamer.core.calendar import Calendar
 from streamer.core.token import PURCHASE, REFUND, TokenArray
 
 Aggregates = npt.NDArray[np.float64]
@@ -76,7 +78,7 @@ def decay(rows: Aggregates, elapsed_days: npt.NDArray[np.float64]) -> None:
             rows[:, _C[name]] *= factor
 
 
-def advance(before: Aggregates, tokens: TokenArray) -> Aggregates:
+def advance(before: Aggregates, tokens: TokenArray, calendar: Calendar) -> Aggregates:
     """Aggregates after one more token a user; ``tokens`` has shape ``[users]``, none older than the last."""
     rows = before.copy()
     time = tokens["time"].astype(np.float64)
@@ -88,10 +90,10 @@ def advance(before: Aggregates, tokens: TokenArray) -> Aggregates:
     new = before[:, _C["events"]] == 0
     last = np.where(new, time, before[:, _C["last_time"]])
     elapsed = (time - last) / DAY_MS
-    today = np.floor(time / DAY_MS)
-    new_day = new | (np.floor(last / DAY_MS) != today)
+    today = calendar.days(time)
+    new_day = new | (calendar.days(last) != today)
     last_bought = before[:, _C["last_purchase_time"]]
-    bought_new_day = bought & ~(np.floor(last_bought / DAY_MS) == today)
+    bought_new_day = bought & ~(calendar.days(last_bought) == today)
 
     decay(rows, elapsed)
     rows[:, _C["first_time"]] = np.where(new, time, before[:, _C["first_time"]])
@@ -127,13 +129,13 @@ def count_late(before: Aggregates, tokens: TokenArray) -> Aggregates:
     return rows
 
 
-def fold(base: Aggregates, rings: list[TokenArray]) -> Aggregates:
+def fold(base: Aggregates, rings: list[TokenArray], calendar: Calendar) -> Aggregates:
     """Aggregates after each user's ring has been applied to the base, oldest token first."""
     rows = base.copy()
     for step in range(max((len(ring) for ring in rings), default=0)):
         users = np.array([user for user, ring in enumerate(rings) if len(ring) > step])
         rows[users] = advance(
-            rows[users], np.array([rings[user][step] for user in users], dtype=rings[0].dtype)
+            rows[users], np.array([rings[user][step] for user in users], dtype=rings[0].dtype), calendar
         )
     return rows
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamer.core.aggregates import count_late
+from streamer.core.calendar import Calendar
 from streamer.core.changes import Decision, Driver, Moment, Output, Reason
 from streamer.core.lifecycle import Situation, consider, resolve
 from streamer.core.money import spend_rate
@@ -40,7 +41,8 @@ class Setting(NamedTuple):
     entry stands for the end of the batch, where wall time may have moved the clock further.
     ``any_event_returns``: churn is the absence of any event, not of purchases. ``current_ms``: what
     falls before it is found by a partition that lags behind wall time, so raises and escalations wait.
-    ``stamp`` names policy and model: what was decided under another one is looked at again.
+    ``stamp`` names policy and model: what was decided under another one is looked at again. The days of
+    the budget are those of ``calendar``.
     """
 
     partition: int
@@ -51,6 +53,7 @@ class Setting(NamedTuple):
     any_event_returns: bool
     current_ms: int
     stamp: bytes
+    calendar: Calendar
 
 
 class Followed(NamedTuple):
@@ -229,6 +232,7 @@ class _User:
             risk=state.risk,
             active_days=state.active_days,
             reason=reason,
+            calendar=self.setting.calendar,
             open_ms=now_ms if moment.phase == 0 else self.setting.horizons_ms[moment.record],
             held=min(now_ms, self.setting.horizons_ms[moment.record]) < self.setting.current_ms,
         )

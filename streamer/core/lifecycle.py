@@ -10,8 +10,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 
+from streamer.core.calendar import Calendar
 from streamer.core.changes import Action, Decision, Obstacle, Reason, Transition
-from streamer.core.policy import DAY_MS, WEEK_MS, Policy
+from streamer.core.policy import WEEK_MS, Policy
 from streamer.core.standing import Episode, Standing
 
 
@@ -19,7 +20,7 @@ class Situation(NamedTuple):
     """A user at a moment. ``held``: the partition lags, so raises and escalations wait.
 
     ``granted``: whether the raise won a place in the day's budget, ``None`` before it has competed.
-    ``open_ms``: days that ended by then have spent their budget.
+    ``open_ms``: days, those of ``calendar``, that ended by then have spent their budget.
     """
 
     user_id: str
@@ -30,6 +31,7 @@ class Situation(NamedTuple):
     risk: float
     active_days: int
     reason: Reason
+    calendar: Calendar
     open_ms: int
     held: bool = False
     granted: bool | None = None
@@ -110,7 +112,7 @@ def _compete(standing: Standing, now: Situation, level: int) -> Verdict:
     newest_ms = max(now.now_ms, now.open_ms)
     if standing.rank_ms <= newest_ms:
         # Also who comes too late for the day, and who had to wait while it was shared out.
-        standing.rank_ms = (newest_ms // DAY_MS + 1) * DAY_MS
+        standing.rank_ms = now.calendar.next_midnight_ms(newest_ms)
     lost = (_decision(now, "suppressed", "raised", level, "budget"),) if now.granted is False else ()
     return Verdict(lost, again_ms=standing.rank_ms)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from streamer.core.calendar import Calendar
 from streamer.core.reference import ReferencePoint
 
 
@@ -43,6 +44,11 @@ class RiskModel(Protocol):
     @property
     def ring_tokens(self) -> int:
         """Tokens needed for an exact rebuild of a user's hidden vector: the ring's capacity."""
+        ...
+
+    @property
+    def calendar(self) -> Calendar:
+        """Whose days and hours the model was trained on; all days of a deployment are counted by it."""
         ...
 
     @property

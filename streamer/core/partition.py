@@ -108,6 +108,7 @@ class Partition:
             self._rules.any_event_returns,
             ALWAYS_MS if held else NEVER_MS if now_ms is None else horizons[-1] - LAGS_MS,
             self._stamp,
+            self._model.calendar,
         )
         budget = policy.budget_of(self.number, self._rules.partitions)
         applied = apply(states, arrivals, setting, self._model, budget)

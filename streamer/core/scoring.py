@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.aggregates import AGGREGATES, AGGREGATES_BYTES, Aggregates, advance, fold
+from streamer.core.calendar import Calendar
 from streamer.core.drivers import COALITIONS, coalitions, drivers_of, importances
 from streamer.core.features import features_at
 from streamer.core.model import Encoding, RiskModel
@@ -22,16 +23,20 @@ def answer_places(places: Sequence[Place], model: RiskModel) -> None:
     """Bring aggregates, hidden vectors and risks up to each user's newest token."""
     if not places:
         return
-    _take_left([request for request in places if request.placed.left])
-    appended = [request for request in places if request.placed.placement is Placement.APPENDED]
-    _set_running(appended, advance(_stack([p.state.running for p in appended]), _tokens(appended)))
-    late = [request for request in places if request.placed.placement is Placement.INSERTED]
+    _take_left([request for request in places if request.placed.left], model.calendar)
+    stale = {
+        request.user_id
+        for request in places
+        if request.placed.placement is Placement.INSERTED or _is_another_models(request.state, model)
+    }
+    appended = [request for request in places if request.user_id not in stale]
+    if appended:
+        running = advance(_stack([p.state.running for p in appended]), _tokens(appended), model.calendar)
+        _set_running([request.state for request in appended], running)
     for request in places:
         request.state.ring = request.placed.ring
         request.state.placed += 1
-    rings = [as_array(request.state.ring) for request in late]
-    _set_running(late, fold(_stack([p.state.base for p in late]), rings))
-    stale = {request.user_id for request in late}
+    _count_anew([request.state for request in places if request.user_id in stale], model.calendar)
     _encode([(request.user_id, request.state) for request in places], stale, model)
     moments = np.array([request.state.last_ms for request in places], dtype=np.float64)
     _query_now([request.state for request in places], moments, model)
@@ -73,20 +78,21 @@ def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> No
         request.drivers = drivers_of(importances(row), rhythm, request.any_event_returns)
 
 
-def _take_left(places: Sequence[Place]) -> None:
+def _take_left(places: Sequence[Place], calendar: Calendar) -> None:
     """Fold the tokens that a full ring pushed out into the base."""
     if not places:
         return
     left = as_array(b"".join(request.placed.left for request in places))
-    rows = advance(_stack([request.state.base for request in places]), left)
+    rows = advance(_stack([request.state.base for request in places]), left, calendar)
     for request, row in zip(places, rows, strict=True):
         request.state.base = row.tobytes()
         request.state.time_before_ring = float(place(request.placed.left, 0)[0])
 
 
 def _refresh(users: Sequence[tuple[str, UserState]], model: RiskModel) -> None:
-    """Encode anew those whose hidden vector another model made."""
-    other = [(user_id, state) for user_id, state in users if state.model != model.identity]
+    """Count and encode anew those whose hidden vector another model made: its days may be others."""
+    other = [(user_id, state) for user_id, state in users if _is_another_models(state, model)]
+    _count_anew([state for _, state in other], model.calendar)
     _encode(other, {user_id for user_id, _ in other}, model)
 
 
@@ -122,9 +128,19 @@ def _hidden(states: Sequence[UserState]) -> npt.NDArray[np.float32]:
     return np.frombuffer(packed, dtype=np.float32).reshape(-1, width)
 
 
-def _set_running(places: Sequence[Place], rows: Aggregates) -> None:
-    for request, row in zip(places, rows, strict=True):
-        request.state.running = row.tobytes()
+def _is_another_models(state: UserState, model: RiskModel) -> bool:
+    return bool(state.model) and state.model != model.identity
+
+
+def _count_anew(states: Sequence[UserState], calendar: Calendar) -> None:
+    if states:
+        rings = [as_array(state.ring) for state in states]
+        _set_running(states, fold(_stack([state.base for state in states]), rings, calendar))
+
+
+def _set_running(states: Sequence[UserState], rows: Aggregates) -> None:
+    for state, row in zip(states, rows, strict=True):
+        state.running = row.tobytes()
 
 
 def _stack(packed: Sequence[bytes]) -> Aggregates:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.aggregates import DAY_MS
+from streamer.core.calendar import Calendar
 from streamer.core.token import TokenArray
 
 HOUR_MS: Final = 3_600_000
@@ -40,19 +41,22 @@ def transformer_inputs(
     previous_time: npt.NDArray[np.float64],
     category_buckets: int,
     item_buckets: int,
+    calendar: Calendar,
 ) -> TransformerInputs:
     """Inputs of ``tokens`` (shape ``[tokens]``), whose predecessors' event times are ``previous_time``.
 
     ``previous_time`` is epoch milliseconds, NaN for a user's first event. ``category_buckets`` and
-    ``item_buckets`` are the bundle's embedding sizes, bucket 0 included.
+    ``item_buckets`` are the bundle's embedding sizes, bucket 0 included. Hours and weekdays are those of
+    ``calendar``.
     """
     time = tokens["time"].astype(np.float64)
     first = np.isnan(previous_time)
     gap_hours = np.where(first, 0.0, (time - previous_time) / HOUR_MS)
     known = ~np.isnan(tokens["value"])
     value = np.where(known, tokens["value"], 0.0).astype(np.float64)
-    day_angle = (time % DAY_MS) * (2.0 * np.pi / DAY_MS)
-    week_angle = (time % (7 * DAY_MS)) * (2.0 * np.pi / (7 * DAY_MS))
+    local = calendar.local_ms(time)
+    day_angle = (local % DAY_MS) * (2.0 * np.pi / DAY_MS)
+    week_angle = (local % (7 * DAY_MS)) * (2.0 * np.pi / (7 * DAY_MS))
     numbers = np.stack(
         [
             np.log1p(np.maximum(gap_hours, 0.0)),

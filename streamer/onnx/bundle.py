@@ -6,14 +6,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME, STEP_NAME, Manifest, decode_manifest
-from schemas.errors import BundleError
+from schemas.errors import BundleError, ConfigurationError
 from schemas.event import EVENT_TYPES
 from schemas.golden import decode_golden
 from streamer.core.aggregates import AGGREGATES
+from streamer.core.calendar import Calendar
 from streamer.core.features import FEATURES
 from streamer.onnx.golden import check_golden
 from streamer.onnx.graphs import Bundle, open_graph
 from streamer.onnx.installation import check_installation
+from streamer.time_zone import calendar_of
 
 __all__ = ["Bundle", "load_bundle"]
 
@@ -34,6 +36,7 @@ def load_bundle(path: Path) -> Bundle:
     bundle = Bundle(
         path=path,
         manifest=manifest,
+        calendar=_calendar(manifest, path / MANIFEST_NAME),
         sha256=sha256(data).hexdigest(),
         step=open_graph(files[STEP_NAME], path / STEP_NAME),
         query=open_graph(files[QUERY_NAME], path / QUERY_NAME),
@@ -64,6 +67,15 @@ def _read_checked(path: Path, name: str, manifest: Manifest) -> bytes:
             "the file was changed or damaged; copy the whole bundle again."
         )
     return data
+
+
+def _calendar(manifest: Manifest, file: Path) -> Calendar:
+    try:
+        return calendar_of(manifest.time_zone)
+    except ConfigurationError as error:
+        raise BundleError(
+            f"{file}: {error}. Install a newer tzdata, or train the bundle again in another time zone."
+        ) from error
 
 
 def _check_fit(manifest: Manifest, file: Path) -> None:

@@ -64,7 +64,7 @@ def _probabilities(
 ) -> npt.NDArray[np.float64]:
     history = as_array(tokens)
     silences = np.array([0, *model.silence_grid_ms], dtype=np.float64)
-    aggregates = np.repeat(fold(empty(1), [history]), len(silences), axis=0)
+    aggregates = np.repeat(fold(empty(1), [history], model.calendar), len(silences), axis=0)
     features = features_at(aggregates, float(history["time"][-1]) + silences)
     return model.query(np.repeat(hidden, len(silences), axis=0), features)
 

@@ -9,14 +9,19 @@ import onnxruntime
 
 from schemas.bundle import Manifest
 from schemas.errors import BundleError
+from streamer.core.calendar import Calendar
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """``sha256``: of ``manifest.json``, which holds the hash of every other file, in hexadecimal."""
+    """``sha256``: of ``manifest.json``, which holds the hash of every other file, in hexadecimal.
+
+    ``calendar``: of the manifest's time zone.
+    """
 
     path: Path
     manifest: Manifest
+    calendar: Calendar
     sha256: str
     step: onnxruntime.InferenceSession
     query: onnxruntime.InferenceSession

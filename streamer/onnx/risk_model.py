@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.aggregates import AGGREGATES
+from streamer.core.calendar import Calendar
 from streamer.core.model import Encoding
 from streamer.core.reference import ReferencePoint
 from streamer.core.token import TOKEN_BYTES, TokenArray, as_array, place
@@ -58,6 +59,11 @@ class OnnxRiskModel:
         return bytes.fromhex(self.bundle.sha256)[:8]
 
     @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers that the sessions use, in their order of preference."""
+        return tuple(dict.fromkeys((*self.bundle.step.get_providers(), *self.bundle.query.get_providers())))
+
+    @property
     def silence_grid_ms(self) -> tuple[int, ...]:
         """The bundle's silence grid."""
         return tuple(1000 * step for step in self.bundle.manifest.silence_grid_s)
@@ -66,6 +72,11 @@ class OnnxRiskModel:
     def ring_tokens(self) -> int:
         """Tokens that rebuild a hidden vector exactly."""
         return self.bundle.manifest.exact_tokens
+
+    @property
+    def calendar(self) -> Calendar:
+        """The bundle's time zone."""
+        return self.bundle.calendar
 
     @property
     def reference(self) -> ReferencePoint | None:
@@ -152,7 +163,9 @@ class OnnxRiskModel:
         tokens = as_array(b"".join(task.encoding.ring[-task.tokens * TOKEN_BYTES :] for task in tasks))
         encoding = self.bundle.manifest.token_encoding
         before = _previous_times(tasks, tokens)
-        return transformer_inputs(tokens, before, encoding.category_buckets, encoding.item_buckets)
+        return transformer_inputs(
+            tokens, before, encoding.category_buckets, encoding.item_buckets, self.calendar
+        )
 
 
 def _reference_point(bundle: Bundle) -> ReferencePoint | None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.event import Event
 from streamer.core.aggregates import DAY_MS, empty, fold
+from streamer.core.calendar import UTC
 from streamer.core.drivers import log_odds
 from streamer.core.features import features_at
 from streamer.core.reference import from_ages
@@ -41,7 +42,7 @@ def users(draw: st.DrawFn) -> UserState:
     hidden = np.random.default_rng(draw(st.integers(0, 99))).normal(0, 2, demo_bundle().manifest.width)
     return UserState(
         ring=tokens,
-        running=fold(empty(1), [as_array(tokens)]).tobytes(),
+        running=fold(empty(1), [as_array(tokens)], UTC).tobytes(),
         hidden=hidden.astype(np.float32).tobytes(),
         model=MODEL.identity,
         scored_ms=now_ms + draw(silences),

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.core.aggregates import AGGREGATES, advance, empty
+from streamer.core.calendar import UTC
 from streamer.core.features import features_at
 from streamer.core.model import Encoding
 from streamer.core.token import TOKEN
@@ -80,11 +81,11 @@ def test_numpy_features_of_a_row_depend_on_that_row_alone(seed: int, rows: int, 
         tokens["time"], tokens["value"] = time, random.lognormal(3, 2, rows)
         tokens["type"], tokens["lines"] = random.choice([0, 6, 7], rows), random.integers(0, 256, rows)
         history.append(tokens)
-        together = advance(together, tokens)
+        together = advance(together, tokens, UTC)
     for row in range(rows):
         single = empty(1)
         for tokens in history:
-            single = advance(single, tokens[row : row + 1])
+            single = advance(single, tokens[row : row + 1], UTC)
         alone[row] = single
     assert together.tobytes() == alone.tobytes()
     now = time + random.exponential(30 * DAY_MS, rows)
@@ -92,8 +93,8 @@ def test_numpy_features_of_a_row_depend_on_that_row_alone(seed: int, rows: int, 
     each = [features_at(together[row : row + 1], now[row : row + 1]) for row in range(rows)]
     assert features.tobytes() == np.concatenate(each).tobytes()
     before = np.where(random.random(rows) < 0.2, np.nan, time - random.exponential(DAY_MS, rows))
-    inputs = transformer_inputs(history[-1], before, 512, 1024)
+    inputs = transformer_inputs(history[-1], before, 512, 1024, UTC)
     for row in range(rows):
-        single_input = transformer_inputs(history[-1][row : row + 1], before[row : row + 1], 512, 1024)
+        single_input = transformer_inputs(history[-1][row : row + 1], before[row : row + 1], 512, 1024, UTC)
         assert single_input.numbers.tobytes() == inputs.numbers[row].tobytes()
         assert single_input.codes.tobytes() == inputs.codes[row].tobytes()

@@ -5,6 +5,7 @@ import pytest
 
 from schemas.event import Event, Item
 from streamer.core.aggregates import COLUMN, DAY_MS, advance, count_late, empty, fold
+from streamer.core.calendar import UTC
 from streamer.core.features import FEATURES, features_at
 from streamer.core.token import as_array, tokenise
 
@@ -29,7 +30,7 @@ def tokens(*events: tuple[str, float, float | None]) -> bytes:
 
 
 def after(*events: tuple[str, float, float | None]) -> dict[str, float]:
-    row = fold(empty(1), [as_array(tokens(*events))])[0]
+    row = fold(empty(1), [as_array(tokens(*events))], UTC)[0]
     return {name: float(row[index]) for name, index in COLUMN.items()}
 
 
@@ -57,7 +58,7 @@ def test_value_of_an_event_without_one_is_the_sum_of_its_items() -> None:
 
 
 def test_late_events_change_only_sums() -> None:
-    history = fold(empty(1), [as_array(tokens(("purchase", 10, 5.0), ("purchase", 12, 5.0)))])
+    history = fold(empty(1), [as_array(tokens(("purchase", 10, 5.0), ("purchase", 12, 5.0)))], UTC)
     late = count_late(history, as_array(tokens(("purchase", 1, 7.0))))
     changed = {name for name, index in COLUMN.items() if late[0, index] != history[0, index]}
     assert changed == {"first_time", "events", "purchases", "lines", "value"}
@@ -69,14 +70,17 @@ def test_users_side_by_side_equal_each_alone_bit_by_bit() -> None:
         as_array(tokens(*(("purchase", day, float(day)) for day in np.cumsum(rng.exponential(5, size=n)))))
         for n in (1, 3, 17, 40)
     ]
-    together = fold(empty(len(rings)), rings)
+    together = fold(empty(len(rings)), rings, UTC)
     for row, ring in zip(together, rings, strict=True):
-        assert row.tobytes() == fold(empty(1), [ring])[0].tobytes()
+        assert row.tobytes() == fold(empty(1), [ring], UTC)[0].tobytes()
 
 
 def test_features_of_a_query_do_not_depend_on_its_neighbours() -> None:
     rows = np.vstack(
-        [fold(empty(1), [as_array(tokens(("purchase", n, 2.0), ("view", n + 3.3, None)))]) for n in range(37)]
+        [
+            fold(empty(1), [as_array(tokens(("purchase", n, 2.0), ("view", n + 3.3, None)))], UTC)
+            for n in range(37)
+        ]
     )
     moments = rows[:, COLUMN["last_time"]] + np.linspace(0, 50, 37) * DAY_MS
     together = features_at(rows, moments)
@@ -87,7 +91,7 @@ def test_features_of_a_query_do_not_depend_on_its_neighbours() -> None:
 
 
 def test_features_of_a_user_who_never_bought() -> None:
-    rows = fold(empty(1), [as_array(tokens(("view", 0, None)))])
+    rows = fold(empty(1), [as_array(tokens(("view", 0, None)))], UTC)
     values = dict(zip(FEATURES, features_at(rows, np.array([START + 5.0 * DAY_MS]))[0].tolist(), strict=True))
     assert values["never_bought"] == 1.0
     assert values["since_purchase"] == pytest.approx(np.log1p(5.0))
@@ -95,5 +99,5 @@ def test_features_of_a_user_who_never_bought() -> None:
 
 def test_advance_leaves_its_input_alone() -> None:
     before = empty(1)
-    advance(before, as_array(tokens(("purchase", 0, 1.0))))
+    advance(before, as_array(tokens(("purchase", 0, 1.0))), UTC)
     assert before[0, COLUMN["events"]] == 0

@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.event import Event
 from streamer.core.aggregates import DAY_MS
+from streamer.core.calendar import UTC
 from streamer.core.changes import Decision
 from streamer.core.lifecycle import Situation, consider
 from streamer.core.partition import REVIEW_SPREAD_MS, PartitionEvent
@@ -122,7 +123,7 @@ def decided_under(run: PartitionRun, policy: Policy, model: FixedModel) -> list[
 
 
 def situation(now_ms: int, **changed: Any) -> Situation:
-    return Situation("u", 0, 7, now_ms, START, 0.5, 5, "silence", open_ms=now_ms)._replace(**changed)
+    return Situation("u", 0, 7, now_ms, START, 0.5, 5, "silence", UTC, open_ms=now_ms)._replace(**changed)
 
 
 def test_an_event_just_after_midnight_does_not_compete_for_the_day_before() -> None:

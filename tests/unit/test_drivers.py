@@ -9,6 +9,7 @@ import pytest
 
 from schemas.event import Event
 from streamer.core.aggregates import AGGREGATES, DAY_MS, advance, empty
+from streamer.core.calendar import UTC
 from streamer.core.changes import Decision
 from streamer.core.drivers import COALITIONS, GROUPS, importances, log_odds
 from streamer.core.features import features_at
@@ -32,7 +33,7 @@ def event(day: float, event_type: str = "purchase", value: float | None = 20.0) 
 def aggregates(*events: Event) -> np.ndarray:
     rows = empty(1)
     for one in events:
-        rows = advance(rows, as_array(tokenise(one)))
+        rows = advance(rows, as_array(tokenise(one)), UTC)
     return rows
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from schemas.errors import ConfigurationError
+from streamer.core.calendar import UTC
 from streamer.core.changes import Decision
 from streamer.core.lifecycle import Situation, Verdict, consider, resolve
 from streamer.core.policy import DAY_MS, WEEK_MS, Policy
@@ -30,7 +31,7 @@ class User:
 
     def situation(self, day: float, risk: float) -> Situation:
         now_ms = START + int(day * DAY_MS)
-        return Situation("u", 0, 7, now_ms, START, risk, 5, "silence", open_ms=now_ms)
+        return Situation("u", 0, 7, now_ms, START, risk, 5, "silence", UTC, open_ms=now_ms)
 
     @property
     def told(self) -> list[tuple[str, str, str | None]]:

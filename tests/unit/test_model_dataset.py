@@ -13,6 +13,7 @@ from models.examples import Examples, Moments, cut_moments, label, training_mome
 from models.histories import Histories, aggregates_at, collect, next_churn_event
 from schemas.event import Event
 from streamer.core.aggregates import DAY_MS, empty, fold
+from streamer.core.calendar import UTC
 from streamer.core.features import FEATURES
 from streamer.core.token import hash_text
 
@@ -65,7 +66,7 @@ def test_aggregates_are_those_of_the_streamers_fold() -> None:
     rings = [
         histories.tokens[histories.starts[user] : last + 1] for user, last in zip(owner, wanted, strict=True)
     ]
-    expected = np.concatenate([fold(empty(1), [ring]) for ring in rings])
+    expected = np.concatenate([fold(empty(1), [ring], UTC) for ring in rings])
     assert aggregates_at(histories, wanted).tobytes() == expected.tobytes()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from streamer.core.aggregates import advance, empty
+from streamer.core.calendar import UTC
 from streamer.core.features import features_at
 from streamer.core.model import Encoding
 from streamer.core.token import as_array
@@ -105,7 +106,7 @@ def test_a_query_is_the_same_in_any_batch() -> None:
     rows = empty(len(users))
     for number, user in enumerate(users):
         for token in as_array(user.ring):
-            rows[number : number + 1] = advance(rows[number : number + 1], np.array([token]))
+            rows[number : number + 1] = advance(rows[number : number + 1], np.array([token]), UTC)
     hidden = model(200).encode(requests(users))
     asked = random.integers(0, len(users), 1100)
     features = features_at(rows[asked], rows[asked, 1] + random.exponential(20 * 86_400_000, len(asked)))
@@ -139,5 +140,5 @@ def test_silence_raises_the_risk(silence_days: int) -> None:
 def _aggregates(user: Shopper) -> np.ndarray:
     rows = empty(1)
     for token in as_array(user.ring):
-        rows = advance(rows, np.array([token]))
+        rows = advance(rows, np.array([token]), UTC)
     return rows
