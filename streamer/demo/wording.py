@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from schemas.alert import Alert
+from typing import Final, assert_never
+
+from schemas.alert import Alert, Driver, DriverCode
 from schemas.timestamps import MILLISECONDS_PER_DAY
 from streamer.demo.evaluation import Confrontation, Evaluation
+
+SILENCE_CODES: Final[tuple[DriverCode, ...]] = ("days_since_last_purchase", "days_since_last_event")
+"""Drivers that say how long a household has been silent."""
 
 
 def in_days(days: float) -> str:
@@ -34,25 +39,77 @@ def habit(usual_gap_days: float | None) -> str:
 
 
 def alert_in_words(alert: Alert, usual_gap_days: float | None) -> str:
-    """One revision of an alert as a sentence about the household."""
+    """One revision of an alert as a sentence about the household, with what raises its risk most."""
     data = alert.data
     silent = data.silent_for_s / 86_400
     away = (
         f"{percent(data.risk.probability)} likely to stay away another {data.risk.horizon_days:g} days "
         f"({data.band})"
     )
+    driver = top_driver(alert)
+    because = "" if driver is None else f"; {driver_in_words(driver)}"
+    tells_silence = driver is not None and driver.code in SILENCE_CODES
     match alert.type:
         case "churn.alert.raised.v1":
-            whole = int(silent)
-            silence = f"silent for {whole}" if whole > 1 and usual_gap_days is not None else None
-            silence = silence or f"silent for {in_days(silent)}"
-            return f"household {data.user_id}: {habit(usual_gap_days)}, {silence} — {away}"
+            why = f"silent for {in_days(silent)}{because}"
+            if driver is None:
+                why = _habit_and_silence(usual_gap_days, silent)
+            elif tells_silence:
+                why = driver_in_words(driver)
+            return f"household {data.user_id}: {why} — {away}"
         case "churn.alert.resolved.v1":
             return f"household {data.user_id}: {resolution(alert)}"
         case "churn.alert.deescalated.v1":
-            return f"household {data.user_id}: less at risk than before — {away}"
+            return f"household {data.user_id}: less at risk than before{because} — {away}"
         case _:
-            return f"household {data.user_id}: still silent after {in_days(silent)} — {away}"
+            after = "" if tells_silence else f" after {in_days(silent)}"
+            return f"household {data.user_id}: still silent{after}{because} — {away}"
+
+
+def top_driver(alert: Alert) -> Driver | None:
+    """What raises the risk most; ``None`` where nothing does, or the alert does not say."""
+    raising = [driver for driver in alert.data.drivers if driver.importance > 0]
+    return max(raising, key=lambda driver: driver.importance, default=None)
+
+
+def driver_in_words(driver: Driver) -> str:
+    """The user's figure beside their usual one: ``last purchase 41 days ago; usually every 9``."""
+    value, usual = driver.value, driver.usual
+    match driver.code:
+        case "days_since_last_purchase":
+            return "no purchase yet" if value is None else f"last purchase {_ago(value, usual)}"
+        case "days_since_last_event":
+            return "never seen before" if value is None else f"last seen {_ago(value, usual)}"
+        case "visit_days_per_month":
+            if value is None:
+                return "too new for a usual pace of visits"
+            usually = "" if usual is None else f"; usually {usual:.1f}"
+            return f"{value:.1f} visits a month lately{usually}"
+        case "spending_per_month":
+            if value is None:
+                return "too new for a usual spending"
+            usually = "" if usual is None else f"; usually {round(usual):,}"
+            return f"spends {round(value):,} a month lately{usually}"
+        case "days_since_first_event":
+            return "not known before" if value is None else f"first seen {in_days(value)} ago"
+        case "recent_actions":
+            return "what it did last, and in which order"
+        case _:
+            assert_never(driver.code)
+
+
+def _ago(days: float, usual_days: float | None) -> str:
+    if usual_days is None:
+        return f"{in_days(days)} ago"
+    usual = round(usual_days)
+    return f"{in_days(days)} ago; usually every {'day' if usual <= 1 else usual}"
+
+
+def _habit_and_silence(usual_gap_days: float | None, silent_days: float) -> str:
+    whole = int(silent_days)
+    # Both are days, so the unit is said once.
+    told = f"{whole}" if whole > 1 and usual_gap_days is not None else in_days(silent_days)
+    return f"{habit(usual_gap_days)}, silent for {told}"
 
 
 def resolution(alert: Alert) -> str:

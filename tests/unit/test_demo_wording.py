@@ -2,11 +2,88 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import msgspec
 import pytest
 
+from schemas.alert import Alert, Driver, DriverCode, Transition
 from streamer.demo.households import Households
-from streamer.demo.wording import alert_in_words, habit, in_days, outcome_in_words, percent
+from streamer.demo.wording import (
+    alert_in_words,
+    driver_in_words,
+    habit,
+    in_days,
+    outcome_in_words,
+    percent,
+    top_driver,
+)
 from tests.demo_messages import alert, day
+
+SILENCE = Driver("days_since_last_purchase", 41.8, 9.2, 1.6)
+VISITS = Driver("visit_days_per_month", 0.17, 4.27, 1.4)
+
+
+def because(*drivers: Driver, transition: Transition = "raised") -> Alert:
+    """An alert of a household silent for 41 days, with these drivers."""
+    bare = alert("7", day(41.8), day(0), transition=transition)
+    return msgspec.structs.replace(bare, data=msgspec.structs.replace(bare.data, drivers=drivers))
+
+
+@pytest.mark.parametrize(
+    ("driver", "words"),
+    [
+        (SILENCE, "last purchase 41 days ago; usually every 9"),
+        (Driver("days_since_last_purchase", 3.0, 1.2, 1.0), "last purchase 3 days ago; usually every day"),
+        (Driver("days_since_last_purchase", 3.0, None, 1.0), "last purchase 3 days ago"),
+        (Driver("days_since_last_purchase", None, None, 1.0), "no purchase yet"),
+        (Driver("days_since_last_event", 1.5, 9.2, 1.0), "last seen 1 day ago; usually every 9"),
+        (VISITS, "0.2 visits a month lately; usually 4.3"),
+        (Driver("visit_days_per_month", None, None, 1.0), "too new for a usual pace of visits"),
+        (Driver("spending_per_month", 2.45, 1075.02, 1.0), "spends 2 a month lately; usually 1,075"),
+        (Driver("spending_per_month", -0.3, None, 1.0), "spends 0 a month lately"),
+        (Driver("spending_per_month", None, None, 1.0), "too new for a usual spending"),
+        (Driver("days_since_first_event", 316.2, None, 1.0), "first seen 316 days ago"),
+        (Driver("recent_actions", None, None, 1.0), "what it did last, and in which order"),
+    ],
+)
+def test_a_driver_says_the_figure_beside_the_usual_one(driver: Driver, words: str) -> None:
+    assert driver_in_words(driver) == words
+
+
+@pytest.mark.parametrize("code", get_args(DriverCode))
+@pytest.mark.parametrize("figures", [(5.0, 2.0), (5.0, None), (None, None)])
+def test_every_driver_has_words(code: DriverCode, figures: tuple[float | None, float | None]) -> None:
+    words = driver_in_words(Driver(code, *figures, 1.0))
+    assert words
+    assert "None" not in words
+    assert code not in words
+
+
+def test_the_top_driver_is_what_raises_the_risk_most() -> None:
+    lowers = Driver("spending_per_month", 900.0, 80.0, -3.0)
+    assert top_driver(because(lowers, VISITS, SILENCE)) == SILENCE
+    assert top_driver(because(lowers)) is None
+    assert top_driver(because()) is None
+
+
+def test_an_alert_names_its_top_driver() -> None:
+    away = "62 % likely to stay away another 28 days (high)"
+    assert alert_in_words(because(SILENCE, VISITS), 5.0) == (
+        f"household 7: last purchase 41 days ago; usually every 9 — {away}"
+    )
+    assert alert_in_words(because(VISITS), 5.0) == (
+        f"household 7: silent for 41 days; 0.2 visits a month lately; usually 4.3 — {away}"
+    )
+    assert alert_in_words(because(SILENCE, transition="escalated"), 5.0) == (
+        f"household 7: still silent; last purchase 41 days ago; usually every 9 — {away}"
+    )
+    assert alert_in_words(because(VISITS, transition="escalated"), 5.0) == (
+        f"household 7: still silent after 41 days; 0.2 visits a month lately; usually 4.3 — {away}"
+    )
+    assert alert_in_words(because(SILENCE, transition="deescalated"), 5.0) == (
+        f"household 7: less at risk than before; last purchase 41 days ago; usually every 9 — {away}"
+    )
 
 
 def test_a_raised_alert_says_what_is_usual_and_what_is_likely() -> None:
