@@ -194,7 +194,7 @@ def _manifest(
         silence_grid_s=silence_grid_s(),
         horizon_days=task.horizon_ms / DAY_MS,
         churn_definition=ChurnDefinition(task.churn_types, task.active_ms / DAY_MS),
-        time_zone="UTC",
+        time_zone=histories.calendar.name,
         band_edges=edges,
         window=size.window,
         layers=size.layers,

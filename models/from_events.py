@@ -14,6 +14,7 @@ from models.histories import collect
 from schemas.bundle import Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
+from streamer.core.calendar import Calendar
 
 _EVENTS_BETWEEN: Final = 4096
 
@@ -28,16 +29,19 @@ def train_from_events(
     active_ms: int,
     until_ms: int | None,
     seed: int,
+    calendar: Calendar,
+    currency: str | None,
     report: Report,
 ) -> Manifest:
     """Train on ``events`` before ``until_ms`` (all of them for ``None``) and write the bundle ``out``.
 
+    Days are those of ``calendar``; ``currency`` is the only one whose amounts are known, ``None`` takes all.
     ``report`` is called with a stage's name, how many units were just done, and how many the stage has, 0
     while unknown. Raises :class:`~schemas.errors.ConfigurationError` where the data do not suffice.
     """
     # These products are so small that a second thread costs more than it does.
     torch.set_num_threads(1)
-    histories = collect(_counted(events, report), until_ms)
+    histories = collect(_counted(events, report), until_ms, calendar, currency)
     if not histories.users:
         raise ConfigurationError(
             "there are no events before --train-until: give files that reach back further"

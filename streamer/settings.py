@@ -88,6 +88,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "place, its amounts are unknown. Without this setting amounts count whatever their currency.",
         ),
     ] = None
+    time_zone: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description="IANA name, as in `Europe/Berlin`, of the zone whose days and hours count: for "
+            "`streamer train` (without this setting UTC), which writes it into the bundle. A worker takes the "
+            "bundle's, and does not start where this setting is another one.",
+        ),
+    ] = None
     repartition: Annotated[
         bool,
         Meta(

@@ -17,6 +17,15 @@ _STEP_S: Final = 86_400
 """No zone has changed its clock and taken that back within a day."""
 
 
+def check_time_zone(setting: str | None, of_bundle: str) -> None:
+    """Raise ``ConfigurationError`` where the setting is given and is not the bundle's zone."""
+    if setting is not None and calendar_of(setting).name != of_bundle:
+        raise ConfigurationError(
+            f"time_zone: {setting} is not the zone {of_bundle} in which the bundle was trained; train a bundle "
+            "with this setting, or leave it out"
+        )
+
+
 @cache
 def calendar_of(name: str) -> Calendar:
     """The calendar of the zone ``name``, exact from 1970 to 2100; before and after no clock is changed.

@@ -13,8 +13,12 @@ from schemas.bundle import Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from streamer.cli.report import report_option, write_report
+from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Duration, Instant
+from streamer.core.calendar import UTC
 from streamer.files import read_events
+from streamer.settings import Settings
+from streamer.time_zone import calendar_of
 
 
 @click.command(name="train")
@@ -49,6 +53,7 @@ from streamer.files import read_events
 )
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @report_option
+@settings_option
 def command(
     files: Sequence[Path],
     out: Path,
@@ -59,11 +64,14 @@ def command(
     until_ms: int | None,
     seed: int,
     report: Path | None,
+    settings: Settings,
 ) -> None:
     """Train a model on FILES of events and write a bundle: manifest, ONNX graphs, golden vectors.
 
-    The same events, options and seed give the same bundle on the same machine and libraries.
+    The same events, options, settings and seed give the same bundle on the same machine and libraries. Of
+    the settings time_zone and currency count; the worker should have the same.
     """
+    calendar = UTC if settings.time_zone is None else calendar_of(settings.time_zone)
     train_from_events = _trainer()
     from streamer.cli.stage_progress import StageProgress
 
@@ -78,6 +86,8 @@ def command(
             active_ms=active_ms,
             until_ms=until_ms,
             seed=seed,
+            calendar=calendar,
+            currency=settings.currency,
             report=progress.report,
         )
     seconds = time.monotonic() - started
