@@ -91,8 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: Annotated[
         Annotated[str, Meta(min_length=1)] | None,
         Meta(
-            description="IANA name, as in `Europe/Berlin`, of the zone whose days and hours count: for "
-            "`streamer train` (without this setting UTC), which writes it into the bundle. A worker takes the "
+            description="The zone whose days and hours count, an IANA name as in `Europe/Berlin`. "
+            "`streamer train` writes it into the bundle, UTC without this setting. A worker takes the "
             "bundle's, and does not start where this setting is another one.",
         ),
     ] = None

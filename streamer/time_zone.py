@@ -21,8 +21,8 @@ def check_time_zone(setting: str | None, of_bundle: str) -> None:
     """Raise ``ConfigurationError`` where the setting is given and is not the bundle's zone."""
     if setting is not None and calendar_of(setting).name != of_bundle:
         raise ConfigurationError(
-            f"time_zone: {setting} is not the zone {of_bundle} in which the bundle was trained; train a bundle "
-            "with this setting, or leave it out"
+            f"time_zone: {setting} is not {of_bundle}, the zone in which the bundle was trained; train a "
+            "bundle with this setting, or leave it out"
         )
 
 

@@ -22,6 +22,7 @@ from streamer.policy_file import load_policy
 from streamer.repartition import Repartition
 from streamer.scoring_stage import ScoringStage
 from streamer.settings import Settings
+from streamer.time_zone import check_time_zone
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ def run_worker(settings: Settings) -> int:
         mode=settings.mode,
         model=bundle.manifest.name,
         model_version=bundle.manifest.version,
+        time_zone=bundle.manifest.time_zone,
     )
     # What is loaded by now stays; batches leave no cycles behind, so looking for them may be rare.
     gc.freeze()
@@ -55,6 +57,7 @@ def run_worker(settings: Settings) -> int:
 def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringStage:
     """The scoring stage for ``bundle`` under ``settings``; the events topic has ``partitions``."""
     manifest = bundle.manifest
+    check_time_zone(settings.time_zone, manifest.time_zone)
     model = OnnxRiskModel(bundle, settings.cache_users)
     policy = load_policy(settings.policy, manifest, settings.disorder_s)
     messages = Messages(
