@@ -1,27 +1,80 @@
-"""What a worker has done since it started, as plain numbers."""
+"""What has happened in a partition since its first record, as plain numbers that outlive a worker."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final
 
 import msgspec
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
-class Counters(msgspec.Struct):
-    """Counts of records and alerts.
+MOST_NAMES: Final = 12
+NAME_CHARACTERS: Final = 24
+OTHER: Final = "other"
 
-    ``forwarded``: of the records read, those sent on to their users' partitions, where they are events.
+
+class Counters(msgspec.Struct, omit_defaults=True):
+    """Counts of records, alerts and decisions.
+
+    ``records``: read from the events topic, whatever became of them. ``forwarded``: of them, those sent on to
+    their users' partitions. ``events``: applied here, also those that other partitions have forwarded.
     ``foreign_currency``: events whose amounts do not count. ``skipped`` by reason, ``dead_letters`` by error
-    class, ``alerts`` by transition, ``decisions`` by what stood in the way, or ``sent``.
+    class, ``alerts`` by transition, ``decisions`` by what stood in the way, or else by their action.
     """
 
-    events: int = 0
-    unknown_fields: int = 0
-    foreign_currency: int = 0
-    forwarded: int = 0
-    skipped: Counter[str] = msgspec.field(default_factory=Counter)
-    dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
-    source_down: bool = False
-    scores: int = 0
-    alerts: Counter[str] = msgspec.field(default_factory=Counter)
-    decisions: Counter[str] = msgspec.field(default_factory=Counter)
+    records: Count = 0
+    events: Count = 0
+    forwarded: Count = 0
+    unknown_fields: Count = 0
+    foreign_currency: Count = 0
+    skipped: dict[str, Count] = {}
+    dead_letters: dict[str, Count] = {}
+    alerts: dict[str, Count] = {}
+    decisions: dict[str, Count] = {}
+
+
+def count(counts: dict[str, int], name: str, number: int = 1) -> None:
+    """Add ``number`` to the count of ``name``."""
+    counts[name] = counts.get(name, 0) + number
+
+
+def total(each: Iterable[Counters]) -> Counters:
+    """The sum of all of them."""
+    summed = Counters()
+    for counters in each:
+        for field in Counters.__struct_fields__:
+            value = getattr(counters, field)
+            if isinstance(value, int):
+                setattr(summed, field, getattr(summed, field) + value)
+            else:
+                for name, number in value.items():
+                    count(getattr(summed, field), name, number)
+    return summed
+
+
+def bounded(counters: Counters) -> Counters:
+    """The same totals in a size that has a limit: rare names beyond a dozen become ``other``."""
+    shortened = {
+        field: _bounded(value)
+        for field in Counters.__struct_fields__
+        if isinstance(value := getattr(counters, field), dict)
+    }
+    return msgspec.structs.replace(counters, **shortened)
+
+
+def printable(text: str, characters: int) -> str:
+    """``text`` cut to plain ASCII of at most ``characters`` bytes, as it is and inside a JSON string."""
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in text[:characters])
+
+
+def _bounded(counts: Mapping[str, int]) -> dict[str, int]:
+    short: dict[str, int] = {}
+    for name, number in counts.items():
+        count(short, printable(name, NAME_CHARACTERS), number)
+    if len(short) <= MOST_NAMES:
+        return short
+    rest = short.pop(OTHER, 0)
+    by_size = sorted(short.items(), key=lambda item: (-item[1], item[0]))
+    kept, folded = by_size[: MOST_NAMES - 1], by_size[MOST_NAMES - 1 :]
+    return {**dict(kept), OTHER: rest + sum(number for _, number in folded)}

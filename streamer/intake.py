@@ -13,7 +13,7 @@ from schemas.event import Skipped
 from schemas.topics import DEAD_LETTERS, with_prefix
 from streamer.core.partition import PartitionEvent
 from streamer.core.token import is_foreign, tokenise
-from streamer.counters import Counters
+from streamer.counters import Counters, count
 from streamer.repartition import Repartition, unpack_place
 from streamer.stage import Message, Record
 
@@ -30,32 +30,35 @@ class Intake:
         self,
         source_topic: str,
         topic_prefix: str,
-        counters: Counters,
         event_format: EventFormat = "contract",
         currency: str | None = None,
         repartition: Repartition | None = None,
     ) -> None:
         self._source_topic = source_topic
         self._dead_letters = with_prefix(topic_prefix, DEAD_LETTERS)
-        self._counters = counters
         self._event_format: EventFormat = event_format
         self._currency = currency
         self._repartition = repartition
 
-    def read(self, records: Sequence[Record], partition: int) -> tuple[list[PartitionEvent], list[Message]]:
-        """The events in ``records`` in offset order; dead letters, and records for other partitions."""
+    def read(
+        self, records: Sequence[Record], partition: int, counters: Counters
+    ) -> tuple[list[PartitionEvent], list[Message]]:
+        """The events in ``records`` in offset order; dead letters, and records for other partitions.
+
+        What becomes of each is added to the partition's ``counters``.
+        """
         events: list[PartitionEvent] = []
         messages: list[Message] = []
-        counters = self._counters
-        for record in self._received(records, partition):
+        for record in self._received(records, partition, counters):
             content_type = content_type_of(record.headers)
             try:
                 event = decode_event(record.value, content_type, record.timestamp_ms, self._event_format)
             except MalformedEventError as error:
+                count(counters.dead_letters, error.error_class)
                 messages.append(self._dead_letter(error, record, partition))
                 continue
             if isinstance(event, Skipped):
-                counters.skipped[event.reason] += 1
+                count(counters.skipped, event.reason)
                 continue
             if self._repartition is not None:
                 elsewhere = self._repartition.forward(record, event.user_id, partition)
@@ -70,23 +73,23 @@ class Intake:
             events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
         return events, messages
 
-    def _received(self, records: Sequence[Record], partition: int) -> Iterator[Record]:
+    def _received(self, records: Sequence[Record], partition: int, counters: Counters) -> Iterator[Record]:
         """Records of the events topic; forwarded ones as they were where they came from."""
         for record in records:
+            counters.records += not record.forwarded
             if not record.forwarded or self._repartition is None:
                 yield record
                 continue
             try:
                 original = self._repartition.receive(record, partition)
             except ValueError as error:
-                self._counters.skipped["not-ours"] += 1
+                count(counters.skipped, "not-ours")
                 log.warning("record skipped", partition=partition, offset=record.offset, reason=str(error))
                 continue
             if original is not None:
                 yield original
 
     def _dead_letter(self, error: MalformedEventError, record: Record, partition: int) -> Message:
-        self._counters.dead_letters[error.error_class] += 1
         place = unpack_place(partition, record.offset)
         headers = dead_letter_headers(
             error, self._source_topic, place.partition, place.offset, record.headers

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import structlog
 
 from schemas.decoding import EventFormat
 from schemas.errors import StateError
+from streamer.core.clock import NEVER_MS
 from streamer.core.model import RiskModel
 from streamer.core.partition import Partition, Rules
 from streamer.core.source import SourceWatch
 from streamer.core.user_state import UserState, decode_state, encode_state
-from streamer.counters import Counters
+from streamer.counters import Counters, count
 from streamer.intake import Intake
 from streamer.outputs import Messages
 from streamer.repartition import Repartition, is_announcement
 from streamer.stage import Outcome, Record
 from streamer.state_cache import StateCache
+from streamer.status.partition_status import (
+    PartitionStatus,
+    SourceStatus,
+    WorkerIdentity,
+    decode_status,
+    encode_status,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -28,12 +37,23 @@ CLOCK_KEY = b"\xffclock"
 Read = Callable[[bytes], bytes | None]
 
 
+@dataclass
+class _Opened:
+    """A partition that this worker owns. ``held``: it lags behind, so raises wait."""
+
+    partition: Partition
+    states: StateCache
+    counters: Counters
+    held: bool = False
+
+
 class ScoringStage:
     """Implements :class:`streamer.stage.Stage` with the core, a policy and a risk model.
 
     ``live``: wall time counts, so a batch that comes without it is one that lags behind. ``event_format``:
     whose events the topic carries. ``currency``: the only one whose amounts count; ``None`` takes all alike.
     ``repartition``: how records come to their users' partitions, if the topic is not keyed by user.
+    ``worker``: who speaks in the partitions' statuses.
     """
 
     def __init__(
@@ -43,14 +63,15 @@ class ScoringStage:
         messages: Messages,
         cached_states: int,
         *,
+        worker: WorkerIdentity,
         live: bool,
         event_format: EventFormat = "contract",
         currency: str | None = None,
         repartition: Repartition | None = None,
     ) -> None:
-        self.counters = Counters()
+        self._worker = worker
         self._intake = Intake(
-            messages.source_topic, messages.topic_prefix, self.counters, event_format, currency, repartition
+            messages.source_topic, messages.topic_prefix, event_format, currency, repartition
         )
         self._repartition = repartition
         self._rules = rules
@@ -59,10 +80,10 @@ class ScoringStage:
         self._messages = messages
         self._cached_states = cached_states
         self._source = SourceWatch()
-        self._partitions: dict[int, Partition] = {}
-        self._caches: dict[int, StateCache] = {}
+        self._source_down = False
+        self._opened: dict[int, _Opened] = {}
 
-    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "") -> None:
         """Take a partition over: its clock and every user's deadline come from the recovered table."""
         opened = Partition(partition, self._rules, self._model)
         for key, stored in items:
@@ -72,24 +93,26 @@ class ScoringStage:
                 opened.adopt(key.decode(), decode_state(stored))
         if self._repartition is not None:
             self._repartition.open(partition)
-        self._partitions[partition] = opened
-        self._caches[partition] = StateCache(self._cached_states)
+        counters = _counted_before(said, partition)
+        self._opened[partition] = _Opened(opened, StateCache(self._cached_states), counters)
 
     def close(self, partition: int) -> None:
         """Forget a partition that was revoked."""
-        self._partitions.pop(partition, None)
-        self._caches.pop(partition, None)
+        self._opened.pop(partition, None)
 
     def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
         """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
-        opened, cache = self._partitions[partition], self._caches[partition]
-        events, messages = self._intake.read(records, partition)
+        opened = self._opened[partition]
+        cache, counters = opened.states, opened.counters
+        events, messages = self._intake.read(records, partition, counters)
         if self._repartition is not None:
             messages += self._repartition.announce(partition, now_ms)
+        was_down, was_held = self._source_down, opened.held
         if now_ms is not None and self._source_is_down(records, now_ms):
-            return Outcome({}, messages)
+            return Outcome({}, messages, news=not was_down)
         if self._repartition is not None:
             now_ms = self._repartition.proven_ms(partition, now_ms)
+        opened.held = self._live and now_ms is None
 
         def read_state(user_id: str) -> UserState | None:
             cached = cache.get(user_id)
@@ -98,23 +121,41 @@ class ScoringStage:
             stored = read(user_id.encode())
             return None if stored is None else decode_state(stored)
 
-        clock_before = opened.clock_ms
-        applied = opened.apply(read_state, events, now_ms, held=self._live and now_ms is None)
+        clock_before = opened.partition.clock_ms
+        applied = opened.partition.apply(read_state, events, now_ms, held=opened.held)
         writes: dict[bytes, bytes | None] = {}
         for decision in applied.decisions:
             if decision.action == "sent":
                 messages.append(self._messages.alert(decision, partition))
-                self.counters.alerts[decision.transition] += 1
+                count(counters.alerts, decision.transition)
             messages.append(self._messages.decision(decision))
-            self.counters.decisions[decision.obstacle or decision.action] += 1
+            count(counters.decisions, decision.obstacle or decision.action)
         for user_id, state in applied.states.items():
             cache.put(user_id, state)
             writes[user_id.encode()] = None if state is None else encode_state(state)
             messages.append(self._messages.score(user_id, state, partition))
-        self.counters.scores += len(applied.states)
-        if (records or writes) and opened.clock_ms != clock_before:
-            writes[CLOCK_KEY] = msgspec.msgpack.encode(opened.clock_ms)
-        return Outcome(writes, messages)
+        clock_ms = opened.partition.clock_ms
+        if (records or writes) and clock_ms != clock_before:
+            writes[CLOCK_KEY] = msgspec.msgpack.encode(clock_ms)
+        return Outcome(writes, messages, news=(was_held, was_down) != (opened.held, self._source_down))
+
+    def status(self, partition: int, wall_ms: int) -> str:
+        """See :meth:`streamer.stage.Stage.status`."""
+        opened = self._opened[partition]
+        clock_ms, arrived_ms = opened.partition.clock_ms, self._source.arrived_ms
+        source = None
+        if arrived_ms is not None:
+            source = SourceStatus(arrived_ms, self._source.patience_ms(wall_ms), self._source_down)
+        return encode_status(
+            PartitionStatus(
+                said_ms=wall_ms,
+                worker=self._worker,
+                counters=opened.counters,
+                clock_ms=None if clock_ms == NEVER_MS else clock_ms,
+                held=opened.held,
+                source=source,
+            )
+        )
 
     def _source_is_down(self, records: Sequence[Record], now_ms: int) -> bool:
         """Whether this is a tick while no partition gets records: time then stands still for everybody."""
@@ -122,10 +163,20 @@ class ScoringStage:
         if arrived:
             self._source.arrived(now_ms)
         down = not arrived and self._source.is_down(now_ms)
-        if down != self.counters.source_down:
-            self.counters.source_down = down
+        if down != self._source_down:
+            self._source_down = down
             log.warning("source is down: decisions wait" if down else "source is back")
         return down
+
+
+def _counted_before(said: str, partition: int) -> Counters:
+    """The partition's counts up to its last transaction; nothing where they cannot be known."""
+    try:
+        status = decode_status(said)
+    except StateError as error:
+        log.warning("counts start from nothing", partition=partition, reason=str(error))
+        return Counters()
+    return Counters() if status is None else status.counters
 
 
 def _decode_clock(stored: bytes) -> int:

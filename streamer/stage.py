@@ -40,10 +40,14 @@ class Message(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a batch changed: table writes by key (``None`` deletes) and the messages to send, in order."""
+    """What a batch changed: table writes by key (``None`` deletes) and the messages to send, in order.
+
+    ``news``: the partition's status has changed in a way that should be told now, whatever else happens.
+    """
 
     state: dict[bytes, bytes | None]
     messages: list[Message]
+    news: bool = False
 
 
 class Stage(Protocol):
@@ -53,8 +57,12 @@ class Stage(Protocol):
     process whose transaction failed must end; it may then be given the same records again.
     """
 
-    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Take a partition over. ``items``: the whole recovered table of the partition."""
+    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "") -> None:
+        """Take a partition over.
+
+        ``items``: the whole recovered table of the partition. ``said``: its :meth:`status` as of its last
+        transaction, by whoever owned it then; empty if there was none.
+        """
         ...
 
     def close(self, partition: int) -> None:
@@ -72,5 +80,13 @@ class Stage(Protocol):
 
         An empty sequence is a tick. ``now_ms`` is wall time when the partition has caught up and wall
         time may move its clock, else ``None``. ``read`` returns the stored value of a table key.
+        """
+        ...
+
+    def status(self, partition: int, wall_ms: int) -> str:
+        """What is to be known of the partition after what was processed, of at most 4,000 bytes.
+
+        The shell commits it beside the source offset, and gives it to the next owner. ``wall_ms``: the
+        moment, for those who read it; it must not influence anything that is processed.
         """
         ...

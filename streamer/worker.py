@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import socket
 from pathlib import Path
 
 import structlog
@@ -22,6 +24,7 @@ from streamer.policy_file import load_policy
 from streamer.repartition import Repartition
 from streamer.scoring_stage import ScoringStage
 from streamer.settings import Settings
+from streamer.status.partition_status import WorkerIdentity, worker_identity
 from streamer.time_zone import check_time_zone
 
 log = structlog.get_logger(__name__)
@@ -50,7 +53,7 @@ def run_worker(settings: Settings) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     code = run(app)
-    log.info("worker ends", exit_code=code, counters=stage.counters)
+    log.info("worker ends", exit_code=code)
     return code
 
 
@@ -76,6 +79,7 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
         model,
         messages,
         settings.cache_users,
+        worker=_identity(settings, messages, model),
         live=settings.mode == "live",
         event_format=settings.event_format,
         currency=settings.currency,
@@ -95,6 +99,20 @@ def worker_options(settings: Settings) -> WorkerOptions:
         tick_s=settings.tick_s,
         live=settings.mode == "live",
         repartition_topic=_repartition_topic(settings) if settings.repartition else None,
+    )
+
+
+def _identity(settings: Settings, messages: Messages, model: OnnxRiskModel) -> WorkerIdentity:
+    return worker_identity(
+        instance_id=settings.instance_id,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        mode=settings.mode,
+        model=messages.model.name,
+        model_version=messages.model.version,
+        model_sha256=messages.model.sha256,
+        policy_sha256=messages.policy_sha256,
+        providers=model.providers,
     )
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "broker": LazyCommand("streamer.cli.broker:command", "Run Apache Kafka on this machine, from packages."),
     "topics": LazyCommand("streamer.cli.topics:command", "Show, check or create the topics."),
     "worker": LazyCommand("streamer.cli.worker:command", "Consume events, keep state, score, alert."),
+    "status": LazyCommand("streamer.cli.status:command", "Is it well? Lag, totals, what needs attention."),
     "replay": LazyCommand("streamer.cli.replay:command", "Publish files of events."),
     "export": LazyCommand("streamer.cli.export:command", "Write a topic into a file."),
     "dataset": LazyCommand("streamer.cli.dataset:command", "Turn a known source into a file of events."),

@@ -36,6 +36,11 @@ class SourceWatch:
             self._arrived_ms = now_ms
         return now_ms - self._arrived_ms > self.patience_ms(now_ms)
 
+    @property
+    def arrived_ms(self) -> int | None:
+        """When records last arrived, or when watching began; ``None`` before that."""
+        return self._arrived_ms
+
     def patience_ms(self, now_ms: int) -> int:
         """How long the source may be quiet, milliseconds."""
         recent = (gap for day, gap in self._largest_gaps if day > now_ms // DAY_MS - DAYS_REMEMBERED)

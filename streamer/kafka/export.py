@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError, TopicError
 from schemas.topics import with_prefix
+from streamer.kafka.admin import connected_admin
 
 Consumed = Any
 """aiokafka's ``ConsumerRecord`` of raw bytes."""
@@ -93,17 +93,8 @@ def open_topic(bootstrap: str, prefix: str, name: str) -> Iterator[TopicReader]:
 
 async def _partition_counts(bootstrap: str) -> dict[str, int]:
     """Partitions of each topic. Asked without names: a broker may create a topic that is asked for."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        await admin.start()
+    async with connected_admin(bootstrap) as admin:
         return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
-    except KafkaError as error:
-        raise BrokerError(
-            f"no Kafka broker answers at {bootstrap}: start one (`streamer broker`), or set "
-            "STREAMER_BOOTSTRAP to where it is"
-        ) from error
-    finally:
-        await admin.close()
 
 
 async def _started_consumer(bootstrap: str) -> Any:

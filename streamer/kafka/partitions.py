@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
+from streamer.kafka.admin import connected_admin
+from streamer.kafka.committed import Committed, committed_offsets
 from streamer.kafka.options import WorkerOptions
-from streamer.kafka.progress import PartitionProgress
 from streamer.kafka.store import PartitionStore
 from streamer.kafka.transactions import TransactionalWriter
 from streamer.stage import RECENT_MS, Record, Stage
 
 log = structlog.get_logger(__name__)
 
+# A partition without transactions says this often how it is; its offset is then committed once more.
+STATUS_EVERY_S = 30.0
+
 
 @dataclass
 class Source:
     """How far one topic of a partition has come."""
 
-    # Records below it are in a committed transaction; 0 until the first batch since the assignment.
-    next_offset: int = 0
+    # Records below it are in a committed transaction.
+    next_offset: int
     # End of the newest batch that was put into the stream.
     handed_to: int = 0
     # Up to here every record has been handed to the stage's queue, and the end as of the last fetch.
@@ -45,11 +50,15 @@ class Source:
 
 @dataclass
 class OwnedPartition:
-    """One assigned event partition, with what other partitions forward to it."""
+    """One assigned event partition, with what other partitions forward to it.
+
+    ``said``: its status as of the last owner's last transaction.
+    """
 
     writer: TransactionalWriter
-    progress: PartitionProgress
     sources: dict[str, Source]
+    said: str
+    said_at: float | None = None
     open: bool = False
     touched_at: float = field(default_factory=monotonic)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -79,11 +88,6 @@ class Partitions:
         self._owned: dict[int, OwnedPartition] = {}
         self._failed = False
 
-    @property
-    def progress(self) -> list[PartitionProgress]:
-        """One entry for each owned partition."""
-        return [owned.progress for _, owned in sorted(self._owned.items())]
-
     async def take_over(self, assigned: Iterable[TP]) -> None:
         """Start a writer for each event partition, which fences the former owners, this process included.
 
@@ -92,23 +96,25 @@ class Partitions:
         """
         await self._stop_writers()
         topic = self._options.event_topic
+        numbers = sorted(tp.partition for tp in assigned if tp.topic == topic)
+        writers = {partition: TransactionalWriter(self._options, partition) for partition in numbers}
+        try:
+            await asyncio.gather(*(writer.start() for writer in writers.values()))
+            committed = await self._committed_offsets()
+        except BaseException:
+            await asyncio.gather(*(writer.stop() for writer in writers.values()), return_exceptions=True)
+            raise
         self._owned = {
-            partition: OwnedPartition(
-                TransactionalWriter(self._options, partition),
-                PartitionProgress(partition),
-                {source: Source() for source in self._options.source_topics},
-            )
-            for partition in sorted(tp.partition for tp in assigned if tp.topic == topic)
+            partition: self._owned_from(committed, partition, writer) for partition, writer in writers.items()
         }
-        await asyncio.gather(*(owned.writer.start() for owned in self._owned.values()))
-        log.info("partitions taken over", partitions=sorted(self._owned))
+        log.info("partitions taken over", partitions=numbers)
 
     async def open(self) -> bool:
         """Give the stage the recovered table of every owned partition; false if that failed."""
         try:
             self._close()
             for partition, owned in sorted(self._owned.items()):
-                self._stage.open(partition, self._store.items(partition))
+                self._stage.open(partition, self._store.items(partition), owned.said)
                 owned.open = True
                 owned.touched_at = monotonic()
         except Exception as error:
@@ -140,11 +146,6 @@ class Partitions:
         if (owned := self._owned.get(partition)) is not None:
             source = owned.sources[topic]
             source.position, source.highwater = position, highwater
-            if topic == self._options.event_topic:
-                owned.progress.position, owned.progress.highwater = position, highwater
-            owned.progress.caught_up = all(
-                source.caught_up(source.next_offset) for source in owned.sources.values()
-            )
 
     async def process(
         self, topic: str, partition: int, fetched: Sequence[Any], still_ours: Callable[..., bool]
@@ -202,20 +203,45 @@ class Partitions:
             await self.fail(error, "stage failed", partition=partition, next_offsets=next_offsets)
             return
         owned.touched_at = monotonic()
-        if not records and not outcome.state and not outcome.messages:
+        told = owned.said_at is not None and monotonic() - owned.said_at < STATUS_EVERY_S
+        if not records and not outcome.state and not outcome.messages and not outcome.news and told:
             return
+        owned.said_at = monotonic()
+        offsets = self._offsets(owned, read_to, self._stage.status(partition, wall_ms))
 
         async def commit() -> None:
-            # A tick leaves the offset alone, which is not known here before the first batch.
-            changelog_offset = await owned.writer.commit(outcome, read_to)
+            changelog_offset = await owned.writer.commit(outcome, offsets)
             self._store.write(partition, outcome.state.items(), changelog_offset)
-            if read_to is not None:
-                name, next_offset = read_to
-                owned.sources[name].next_offset = next_offset
-                if name == self._options.event_topic:
-                    owned.progress.committed_to(next_offset, len(records))
+            for name, committed in offsets.items():
+                owned.sources[name].next_offset = committed.offset
 
         owned.commit = asyncio.create_task(self._guarded(partition, commit()))
+
+    def _offsets(
+        self, owned: OwnedPartition, read_to: tuple[str, int] | None, status: str
+    ) -> dict[str, Committed]:
+        """What to commit: the event topic's offset with the status, and what was read of another topic."""
+        event_topic = self._options.event_topic
+        offsets = {event_topic: Committed(owned.sources[event_topic].next_offset, status)}
+        if read_to is not None:
+            topic, next_offset = read_to
+            offsets[topic] = Committed(next_offset, status if topic == event_topic else "")
+        return offsets
+
+    async def _committed_offsets(self) -> Mapping[TopicPartition, Committed]:
+        async with connected_admin(self._options.bootstrap) as admin:
+            return await committed_offsets(admin, self._options.application_id)
+
+    def _owned_from(
+        self, committed: Mapping[TopicPartition, Committed], partition: int, writer: TransactionalWriter
+    ) -> OwnedPartition:
+        """A partition where its last owner has left it; offset 0 stands for a topic's beginning."""
+        found = {
+            topic: committed.get(TopicPartition(topic, partition), Committed(0, ""))
+            for topic in self._options.source_topics
+        }
+        sources = {topic: Source(at.offset) for topic, at in found.items()}
+        return OwnedPartition(writer, sources, found[self._options.event_topic].metadata)
 
     async def _guarded(self, partition: int, commit: Awaitable[None]) -> None:
         try:

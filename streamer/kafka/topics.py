@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 
-from schemas.errors import BrokerError, TopicError
+from schemas.errors import TopicError
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, REPARTITION, TOPICS, with_prefix
+from streamer.kafka.admin import connected_admin
 from streamer.settings import Settings
 
 APPENDED_BY_WORKER = (ALERTS, DECISIONS, DEAD_LETTERS)
 APPENDED_RETENTION_MS = 90 * 24 * 3600 * 1000
 FORWARDED_RETENTION_MS = 14 * 24 * 3600 * 1000
-CONNECT_DEADLINE_S = 10.0
 VISIBLE_DEADLINE_S = 30.0
 TABLE_NAME = "users"
 CHANGELOG_MAX_BYTES = 1024 * 1024
@@ -104,7 +103,7 @@ async def topic_states(settings: Settings) -> list[TopicState]:
     Where it does not exist, ``settings.partitions`` do. Raises :class:`BrokerError` within about ten
     seconds when no broker answers.
     """
-    async with _admin(settings) as admin:
+    async with connected_admin(settings.bootstrap) as admin:
         return await _states(admin, settings)
 
 
@@ -114,7 +113,7 @@ async def create_missing_topics(settings: Settings) -> list[str]:
     Topics that exist are left as they are. Raises :class:`TopicError` when the broker refuses one,
     :class:`BrokerError` when none answers.
     """
-    async with _admin(settings) as admin:
+    async with connected_admin(settings.bootstrap) as admin:
         missing = [state.plan for state in await _states(admin, settings) if state.partitions is None]
         if not missing:
             return []
@@ -207,25 +206,3 @@ async def _wait_until_visible(admin: AIOKafkaAdminClient, names: Sequence[str]) 
                 f"created topics did not get their leaders: {', '.join(pending)}; see the broker's log"
             )
         await asyncio.sleep(0.1)
-
-
-@asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.bootstrap, request_timeout_ms=int(CONNECT_DEADLINE_S * 1000)
-    )
-    try:
-        async with asyncio.timeout(CONNECT_DEADLINE_S):
-            await admin.start()
-    except (KafkaError, OSError, TimeoutError) as error:
-        await admin.close()
-        raise BrokerError(
-            f"no Kafka broker answers at {settings.bootstrap}: start one (`streamer broker`), or set "
-            "STREAMER_BOOTSTRAP to where it is"
-        ) from error
-    try:
-        yield admin
-    except KafkaError as error:
-        raise BrokerError(f"the Kafka broker at {settings.bootstrap} failed: {error}") from error
-    finally:
-        await admin.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from streamer.kafka.committed import Committed
 from streamer.kafka.options import WorkerOptions
 from streamer.stage import Message, Outcome
 
@@ -60,8 +61,8 @@ class TransactionalWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def commit(self, outcome: Outcome, read_to: tuple[str, int] | None) -> int | None:
-        """Write ``outcome`` and commit ``read_to``, the source topic and its next offset, if given.
+    async def commit(self, outcome: Outcome, read_to: Mapping[str, Committed]) -> int | None:
+        """Write ``outcome`` and commit ``read_to``, for each source topic its next offset and metadata.
 
         Returns: the changelog offset of the last table write; ``None`` when there was none or the
         broker did not tell.
@@ -89,10 +90,11 @@ class TransactionalWriter:
                 pending.append(future)
                 if topic == self._changelog:
                     changelog = (future, batch.record_count())
-        if read_to is not None:
-            topic, next_offset = read_to
-            offsets = {TopicPartition(topic, self._partition): OffsetAndMetadata(next_offset, "")}
-            pending.append(asyncio.ensure_future(producer.send_offsets_to_transaction(offsets, self._group)))
+        offsets = {
+            TopicPartition(topic, self._partition): OffsetAndMetadata(*committed)
+            for topic, committed in read_to.items()
+        }
+        pending.append(asyncio.ensure_future(producer.send_offsets_to_transaction(offsets, self._group)))
         await asyncio.gather(*pending)
         await producer.commit_transaction()
         if changelog is None:

@@ -1,6 +1,7 @@
 """A worker process around a deterministic stage; run as ``python -m tests.integration.transactions_worker``.
 
-The stage counts each user's records and keeps a running hash of them, in memory and in the table. It
+The stage counts each user's records and keeps a running hash of them, in memory and in the table; the count
+of all of them is its status, and must fit the table that comes with it. It
 answers each record with one output: user, revision, hash so far, offset, and whether wall time was given.
 The first tick with wall time is answered too, once for each partition and process. With a repartition topic
 it forwards what lies in another partition than its user's. What a reader of the
@@ -87,9 +88,11 @@ class CountingStage:
         self._states: dict[int, dict[bytes, bytes]] = {}
         self._ticked: set[int] = set()
 
-    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "") -> None:
         assert partition not in self._states, "opened twice"
         self._states[partition] = {key: value[: STATE.size] for key, value in items}
+        revisions = sum(STATE.unpack(state)[0] for state in self._states[partition].values())
+        assert int(said or "0") == revisions, "status and table disagree"
 
     def close(self, partition: int) -> None:
         del self._states[partition]
@@ -131,6 +134,9 @@ class CountingStage:
             self._ticked.add(partition)
             messages.append(self._message(Output("", "", 0, "", -1, True)))
         return Outcome(changed, messages)
+
+    def status(self, partition: int, wall_ms: int) -> str:  # noqa: ARG002 - the protocol's
+        return str(sum(STATE.unpack(state)[0] for state in self._states[partition].values()))
 
     def _message(self, output: Output) -> Message:
         headers = (("content-type", b"application/json"),)

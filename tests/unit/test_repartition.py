@@ -28,7 +28,7 @@ from streamer.settings import Settings
 from streamer.stage import RECENT_MS, Headers, Message, Outcome, Record
 from streamer.worker import build_stage, worker_options
 from tests.integration.shop import DEMO_BUNDLE
-from tests.unit.test_scoring_stage import DAY_MS, START, new_stage, on, purchase
+from tests.unit.test_scoring_stage import DAY_MS, START, counted, new_stage, on, purchase
 
 TOPIC = "shop.churn.repartition.v1"
 PARTITIONS = 3
@@ -94,7 +94,7 @@ def test_what_others_wrote_to_the_topic_is_counted_and_skipped(foreign: Headers)
     stage.open(0, [])
     record = Record(5, NOW, b"u", purchase("e", "u", 0), foreign, forwarded=True)
     assert stage.process(0, {}.get, [record], None) == Outcome({}, [])
-    assert stage.counters.skipped == {"not-ours": 1}
+    assert counted(stage).skipped == {"not-ours": 1}
 
 
 def test_time_goes_as_far_as_all_partitions_have_said() -> None:
@@ -134,7 +134,7 @@ def test_a_raise_waits_for_partitions_that_lag_and_names_the_shops_own_record() 
     sent = process(0, [Record(41, START, None, purchase("e1", user_id, 0))], None)
     assert sent.state == {}
     (message,) = sent.messages
-    assert stage.counters.forwarded == 1
+    assert counted(stage).forwarded == 1
     arrived = process(2, [received(message, 0)], None)
     (score,) = [json.loads(m.value or b"") for m in on("shop.churn.scores.v1", arrived)]
     assert score["evidence"] == {"topic": "shop.commerce.events.v1", "partition": 0, "offset": 41}

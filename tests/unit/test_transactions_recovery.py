@@ -25,12 +25,15 @@ class Fetched(NamedTuple):
 
 
 class IdleStage:
-    def open(self, partition: int, items: object) -> None: ...
+    def open(self, partition: int, items: object, said: str = "") -> None: ...
 
     def close(self, partition: int) -> None: ...
 
     def process(self, partition: int, read: object, records: object, now_ms: int | None) -> Outcome:  # noqa: ARG002 - the protocol's
         return Outcome({}, [])
+
+    def status(self, partition: int, wall_ms: int) -> str:  # noqa: ARG002 - the protocol's
+        return ""
 
 
 @pytest.fixture
