@@ -56,6 +56,15 @@ def test_settings_that_do_not_fit_are_named(shop: Shop, name: str, value: str, e
     assert "Traceback" not in ended.stderr
 
 
+def test_another_time_zone_than_the_bundles_is_refused(shop: Shop) -> None:
+    assert shop.run("topics", "--apply").returncode == 0
+    shop.environment["STREAMER_TIME_ZONE"] = "Europe/Berlin"
+    ended = shop.run("worker")
+    assert ended.returncode == 2
+    assert "time_zone: Europe/Berlin is not UTC" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_partitions_that_do_not_fit_are_refused(shop: Shop) -> None:
     assert shop.run("topics", "--apply").returncode == 0
     shop.environment["STREAMER_APPLICATION_ID"] = "other-" + shop.prefix

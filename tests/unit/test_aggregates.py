@@ -8,6 +8,7 @@ from streamer.core.aggregates import COLUMN, DAY_MS, advance, count_late, empty,
 from streamer.core.calendar import UTC
 from streamer.core.features import FEATURES, features_at
 from streamer.core.token import as_array, tokenise
+from streamer.time_zone import calendar_of
 
 START = 1_483_228_800_000
 
@@ -101,3 +102,21 @@ def test_advance_leaves_its_input_alone() -> None:
     before = empty(1)
     advance(before, as_array(tokens(("purchase", 0, 1.0))), UTC)
     assert before[0, COLUMN["events"]] == 0
+
+
+@pytest.mark.parametrize(("zone", "days"), [("UTC", 1), ("Europe/Berlin", 2), ("America/New_York", 1)])
+def test_an_event_at_half_past_eleven_utc_counts_for_the_next_day_in_berlin(zone: str, days: int) -> None:
+    evening = tokens(("purchase", 0.8, 1.0), ("purchase", 23.5 / 24, 1.0))
+    row = fold(empty(1), [as_array(evening)], calendar_of(zone))[0]
+    assert row[COLUMN["visit_days"]] == row[COLUMN["purchase_days"]] == days
+
+
+def test_a_short_day_is_still_a_day_and_a_gap_is_of_real_time() -> None:
+    """Berlin, 26 March 2017: 23 hours lie between the two midnights."""
+    sunday = 84 - 1 / 24
+    shopping = tokens(
+        *(("view", day, None) for day in (sunday + 1e-6, sunday + 22.9 / 24, sunday + 23.1 / 24))
+    )
+    row = fold(empty(1), [as_array(shopping)], calendar_of("Europe/Berlin"))[0]
+    assert row[COLUMN["visit_days"]] == 2
+    assert row[COLUMN["gap_last"]] == pytest.approx(0.2 / 24, abs=1e-6)

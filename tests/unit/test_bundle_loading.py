@@ -84,6 +84,18 @@ def test_a_bundle_may_do_without_a_reference_point(bundle: Path) -> None:
     assert OnnxRiskModel(load_bundle(bundle), cache_users=1).reference is None
 
 
+def test_golden_vectors_are_checked_in_the_bundles_time_zone(bundle: Path) -> None:
+    change_manifest(bundle, time_zone="Pacific/Auckland")
+    with pytest.raises(BundleError, match="the graphs differ from golden history"):
+        load_bundle(bundle)
+
+
+def test_a_time_zone_that_this_machine_does_not_know_is_refused(bundle: Path) -> None:
+    change_manifest(bundle, time_zone="Mars/Olympus")
+    with pytest.raises(BundleError, match=r"manifest\.json: time_zone: 'Mars/Olympus' .* tzdata"):
+        load_bundle(bundle)
+
+
 @pytest.mark.parametrize("name", [STEP_NAME, QUERY_NAME])
 def test_a_file_that_is_no_graph_is_refused(bundle: Path, name: str) -> None:
     rewrite(bundle, name, lambda _: b"not a graph")

@@ -11,6 +11,7 @@ from streamer.core.changes import Decision
 from streamer.core.lifecycle import Situation, Verdict, consider, resolve
 from streamer.core.policy import DAY_MS, WEEK_MS, Policy
 from streamer.core.standing import Standing
+from streamer.time_zone import calendar_of
 
 POLICY = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, hysteresis=0.1)
 START = 1_483_228_800_000
@@ -118,6 +119,22 @@ def test_a_raise_competes_at_the_days_end() -> None:
     assert user.at(3, 0.45).competes
     user.at(3, 0.45, granted=True)
     assert user.told == [("suppressed", "raised", "budget"), ("sent", "raised", None)]
+
+
+@pytest.mark.parametrize(
+    ("day", "ends"),
+    [
+        (0.5, 23 / 24),  # 1 January 2017: midnight in Berlin is 23:00 UTC
+        (23.5 / 24, 1 + 23 / 24),  # which is past by half an hour
+        (84.5, 84 + 22 / 24),  # 26 March, with summer time since the morning
+        (301.0, 301 + 23 / 24),  # 29 October, when it ends
+    ],
+)
+def test_the_day_of_the_budget_ends_at_local_midnight(day: float, ends: float) -> None:
+    user = User(daily_budget=1, horizon_ms=400 * DAY_MS)
+    berlin, midnight_ms = calendar_of("Europe/Berlin"), START + round(ends * DAY_MS)
+    assert user.at(day, 0.45, calendar=berlin).again_ms == midnight_ms
+    assert user.at(ends, 0.45, calendar=berlin, now_ms=midnight_ms, open_ms=midnight_ms).competes
 
 
 def test_a_day_that_has_spent_its_budget_is_not_competed_for() -> None:

@@ -6,11 +6,15 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from models.histories import collect
 from schemas.bundle import MANIFEST_NAME
+from schemas.timestamps import parse_timestamp
 from streamer.cli import run
+from streamer.files import read_events, write_events
 from streamer.onnx.bundle import load_bundle
 
 DAY_S = 86_400
@@ -55,6 +59,43 @@ def test_a_bundle_is_made_and_the_same_seed_makes_the_same(shop: Path, tmp_path:
     assert 0 < manifest.band_edges.watch < manifest.band_edges.high < manifest.band_edges.critical < 1
     figures = json.loads(report.read_text())
     assert figures["validation_auroc"] == manifest.metrics["validation_auroc"] > 0.5
+
+
+def test_time_zone_and_currency_are_those_of_the_settings(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One settings file for training and scoring; another zone than the bundle's is refused."""
+    abroad = [
+        msgspec.structs.replace(event, currency="USD" if event.user_id < "u3" else "EUR", value=1e6)
+        for event in read_events(shop)
+    ]
+    write_events(tmp_path / "abroad.ndjson", abroad)
+    (tmp_path / "shop.toml").write_text('time_zone = "Pacific/Auckland"\ncurrency = "EUR"\n')
+    bundle, config = str(tmp_path / "bundle"), ["--config", str(tmp_path / "shop.toml")]
+    assert train(tmp_path / "abroad.ndjson", tmp_path / "bundle", "--horizon", "14d", *config) == 0
+    manifest = load_bundle(tmp_path / "bundle").manifest
+    assert manifest.time_zone == "Pacific/Auckland"
+    until_ms = parse_timestamp("2017-07-01T00:00:00Z")
+    assert manifest.data_fingerprint == collect(abroad, until_ms, currency="EUR").fingerprint
+    assert manifest.data_fingerprint != collect(abroad, until_ms).fingerprint
+
+    score = ["score", str(tmp_path / "abroad.ndjson"), "--bundle", bundle, "--at", "2017-07-01"]
+    assert run([*score, *config]) == run(score) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("STREAMER_TIME_ZONE", "Europe/Berlin")
+    assert run([*score, *config]) == 2
+    said = capsys.readouterr().err
+    assert "time_zone: Europe/Berlin" in said
+    assert "Pacific/Auckland" in said
+    assert "leave it out" in said
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_before_anything_is_read(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMER_TIME_ZONE", "Europe/Berln")
+    assert train(shop, tmp_path / "out") == 2
+    assert "time_zone: 'Europe/Berln' is no IANA time zone: did you mean" in capsys.readouterr().err
 
 
 def test_too_little_data_is_refused_in_words(
