@@ -81,13 +81,14 @@ def test_what_training_sees_is_what_the_streamer_counts(history: list[tuple[int,
     assert running[COLUMN["visit_days"]] == local_days(events)
 
 
-@given(history=histories, start_ms=st.integers(SPRING_MS, SPRING_MS + 300 * DAY_MS))
+@given(history=histories, start_ms=st.integers(SPRING_MS, SPRING_MS + 300 * DAY_MS), silently=st.booleans())
 def test_another_bundle_counts_a_user_in_its_own_days(
-    history: list[tuple[int, str, int]], start_ms: int
+    history: list[tuple[int, str, int]], start_ms: int, silently: bool
 ) -> None:
     """What still lies in the ring is as if the new bundle had been there all the time."""
     short = events_of(history[: FixedModel.ring_tokens - 1], start_ms)
-    newest = Event("new", "u", "view", max(event.timestamp for event in short) + 60_000)
+    last_ms = max(event.timestamp for event in short)
+    newest = Event("new", "other" if silently else "u", "view", last_ms + 2 * DAY_MS)
     arrivals = arrivals_of([*short, newest])
     old, new = PartitionRun(POLICY, model_in("UTC")), PartitionRun(POLICY, model_in(ZONE, b"fixed-tz"))
     old.process(arrivals[:-1])

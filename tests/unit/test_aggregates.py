@@ -104,10 +104,12 @@ def test_advance_leaves_its_input_alone() -> None:
     assert before[0, COLUMN["events"]] == 0
 
 
-@pytest.mark.parametrize(("zone", "days"), [("UTC", 1), ("Europe/Berlin", 2), ("America/New_York", 1)])
+@pytest.mark.parametrize(("zone", "days"), [("UTC", 2), ("Europe/Berlin", 2), ("America/New_York", 1)])
 def test_an_event_at_half_past_eleven_utc_counts_for_the_next_day_in_berlin(zone: str, days: int) -> None:
-    evening = tokens(("purchase", 0.8, 1.0), ("purchase", 23.5 / 24, 1.0))
-    row = fold(empty(1), [as_array(evening)], calendar_of(zone))[0]
+    calendar = calendar_of(zone)
+    rows = fold(empty(1), [as_array(tokens(("purchase", 0.8, 1.0), ("purchase", 23.5 / 24, 1.0)))], calendar)
+    assert rows[0, COLUMN["visit_days"]] == rows[0, COLUMN["purchase_days"]] == 1 + (zone == "Europe/Berlin")
+    row = fold(rows, [as_array(tokens(("purchase", 24.5 / 24, 1.0)))], calendar)[0]
     assert row[COLUMN["visit_days"]] == row[COLUMN["purchase_days"]] == days
 
 

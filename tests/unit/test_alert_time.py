@@ -15,6 +15,7 @@ from streamer.core.partition import REVIEW_SPREAD_MS, PartitionEvent
 from streamer.core.policy import Policy
 from streamer.core.standing import Episode, Standing
 from streamer.core.token import tokenise
+from streamer.time_zone import calendar_of
 from tests.fixed_model import FixedModel
 from tests.partition_run import PartitionRun, arrivals_of
 from tests.simulation.models import Turning
@@ -165,3 +166,11 @@ def test_another_model_with_another_grid_takes_the_silent_over() -> None:
     assert len(state.risk_curve()) == len(FixedModel.silence_grid_ms)
     decided_under(run, msgspec.structs.replace(POLICY, edges=(0.7, 0.8, 0.9)), Turning())
     assert len(run.state("u").risk_curve()) == len(Turning.silence_grid_ms)
+
+
+def test_who_competes_for_the_budget_does_so_at_local_midnight() -> None:
+    kolkata, midnight_ms = FixedModel(), START + int(18.5 / 24 * DAY_MS)
+    kolkata.calendar = calendar_of("Asia/Kolkata")
+    run = PartitionRun(msgspec.structs.replace(POLICY, daily_budget=1), kolkata)
+    run.process(arrivals_of([*carts(0, 0.1, 0.2, 0.3), event(9, "x", "view", 2)]))
+    assert [d.decided_ms for d in run.decisions if d.user_id == "u"][:1] == [midnight_ms]
