@@ -55,6 +55,13 @@ class ProgressLine:
         at = "" if at_ms is None else f", at {format_timestamp(at_ms)[:10]}"
         click.echo(f"\r\033[K{count:,} {self._unit}, {rate:,.0f}/s{at}", err=True, nl=False)
 
+    def stage(self, name: str, count: int) -> None:
+        """Show how far the stage ``name`` of the work is: ``rfm: 12,288 events``."""
+        now = time.monotonic()
+        if self._terminal and now - self._shown_at >= _SECONDS_BETWEEN:
+            self._shown_at, self._shown = now, True
+            click.echo(f"\r\033[K{name}: {count:,} {self._unit}", err=True, nl=False)
+
     def counting(self, records: Iterable[T]) -> Iterator[T]:
         """The same records, counted as they pass."""
         count = 0

@@ -1,0 +1,46 @@
+"""A risk that needs nothing but features, as the core's model of risk: no sequence, no cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.core.calendar import Calendar
+from streamer.core.model import Encoding
+from streamer.core.reference import ReferencePoint
+
+FeatureRisk = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
+"""Risks ``[queries]`` of features ``[queries, len(FEATURES)]``."""
+
+
+@dataclass(frozen=True)
+class FeatureRiskModel:
+    """A :class:`~streamer.core.model.RiskModel` that answers ``risk`` at each moment."""
+
+    name: str
+    risk: FeatureRisk
+    silence_grid_ms: tuple[int, ...]
+    ring_tokens: int
+    calendar: Calendar
+    reference: ReferencePoint | None = None
+
+    @property
+    def identity(self) -> bytes:
+        """Names the model among those of one comparison."""
+        return sha256(self.name.encode()).digest()[:8]
+
+    def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
+        """Nothing is known beyond the features: zeros, ``[users, 1]``."""
+        return np.zeros((len(encodings), 1), np.float32)
+
+    def query(
+        self,
+        hidden: npt.NDArray[np.float32],  # noqa: ARG002 - the protocol's
+        features: npt.NDArray[np.float32],
+    ) -> npt.NDArray[np.float64]:
+        """See :class:`~streamer.core.model.RiskModel`."""
+        return self.risk(features)
