@@ -59,8 +59,9 @@ nothing, with the reason.
 - Raises and escalations wait while the worker lags behind the shop (a restart, a replay). Once it has
   caught up, those that still hold go out, and the others are on record as `overtaken`. The end of an alert
   never waits.
-- With a daily budget a raise waits for the end of the day (UTC), where the highest value at risk wins: risk
-  times the customer's usual spending. The budget is shared out among the topic's partitions.
+- With a daily budget a raise waits for the end of the day, midnight in the bundle's time zone, where the
+  highest value at risk wins: risk times the customer's usual spending. The budget is shared out among the
+  topic's partitions.
 - A customer who is held out is followed like all others, but nothing is sent. `streamer uplift` compares.
 - After a change of the policy, or of the model, every customer is looked at again within an hour of shop
   time.

@@ -13,7 +13,10 @@ LEAST_SHOPPING_DAYS = 3
 
 
 class Households:
-    """Purchases by user, times in epoch milliseconds. The worker never sees this; outcomes come from it."""
+    """Purchases by user, times in epoch milliseconds. The worker never sees this; outcomes come from it.
+
+    Days are UTC's, like those of the demo's data and bundle.
+    """
 
     def __init__(self) -> None:
         self._purchases: dict[str, list[int]] = {}
