@@ -12,6 +12,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 MOST_NAMES: Final = 12
 NAME_CHARACTERS: Final = 24
 OTHER: Final = "other"
+_ESCAPED: Final = frozenset('"\\')
 
 
 class Counters(msgspec.Struct, omit_defaults=True):
@@ -65,7 +66,9 @@ def bounded(counters: Counters) -> Counters:
 
 def printable(text: str, characters: int) -> str:
     """``text`` cut to plain ASCII of at most ``characters`` bytes, as it is and inside a JSON string."""
-    return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in text[:characters])
+    if len(text) <= characters and text.isascii() and text.isprintable() and not set(text) & _ESCAPED:
+        return text
+    return "".join(c if " " <= c <= "~" and c not in _ESCAPED else "?" for c in text[:characters])
 
 
 def _bounded(counts: Mapping[str, int]) -> dict[str, int]:

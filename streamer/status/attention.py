@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from streamer.status.deployment import Deployment, PartitionView
+from streamer.status.deployment import Deployment, PartitionView, TopicProblem
 from streamer.status.partition_status import WorkerIdentity
 
 SILENT_MS: Final = 90_000
@@ -14,10 +14,7 @@ SILENT_MS: Final = 90_000
 
 def attention(deployment: Deployment) -> list[str]:
     """One sentence or two for each finding; nothing when all is well."""
-    found = [
-        f"topic {problem.topic}: {', '.join(problem.differences)}. {problem.repair}"
-        for problem in deployment.topic_problems
-    ]
+    found = _of_topics(deployment.topic_problems)
     if not deployment.workers:
         waiting = sum(view.lag for view in deployment.partitions)
         found.append(
@@ -51,6 +48,13 @@ def duration(ms: int) -> str:
     if seconds < 2 * 3600:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h" if seconds < 2 * 86_400 else f"{seconds // 86_400} days"
+
+
+def _of_topics(problems: Iterable[TopicProblem]) -> list[str]:
+    by_repair: dict[str, list[str]] = {}
+    for problem in problems:
+        by_repair.setdefault(problem.repair, []).append(f"{problem.topic}: {', '.join(problem.differences)}")
+    return [f"{'; '.join(topics)}. {repair}" for repair, topics in by_repair.items()]
 
 
 def _of_partitions(deployment: Deployment) -> list[str]:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.topics import DECISIONS, EVENTS
+from streamer.kafka.topics import planned_topics
 from streamer.repartition import partition_of
 from tests.integration.conftest import Broker
 from tests.integration.shop import Sent, Shop, wait_for
@@ -68,6 +69,30 @@ def test_counts_are_exact_after_kills(broker: Broker, topic_prefix: str, tmp_pat
     assert page.returncode == 0, page.stdout
     assert "all is well" in page.stdout
     assert f"{total:,} read" in page.stdout
+
+
+def test_a_quiet_worker_speaks_and_writes_nothing(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+    shop = Shop(broker.bootstrap, topic_prefix, tmp_path)
+    assert shop.run("topics", "--apply").returncode == 0
+    asyncio.run(shop.publish(shopping(users=3, days=60, seed=3)))
+    topics = [plan.name for plan in planned_topics(shop.settings, PARTITIONS)]
+
+    def ends() -> list[dict[TopicPartition, int]]:
+        return [asyncio.run(shop.ends(topic)) for topic in topics]
+
+    def said() -> list[int]:
+        return [view["status"]["said_ms"] for view in status_of(shop)["partitions"]]
+
+    with shop.worker():
+        found = asyncio.run(wait_until_well(shop))
+        assert 0 in [view["end"] for view in found["partitions"]], "also a partition without any record"
+        before, words = ends(), said()
+
+        async def again() -> bool:
+            return all(later > word for later, word in zip(said(), words, strict=True))
+
+        asyncio.run(wait_for(again, "another word of every partition", 60))
+        assert ends() == before
 
 
 def test_the_share_of_forwarded_records(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:

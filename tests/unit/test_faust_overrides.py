@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from faust import App
@@ -170,6 +172,12 @@ INNER = [
         AIOKafkaProducer.send_batch, "343edc615192d17f", "does not yield to the loop when metadata is known"
     ),
     Inner(AIOKafkaProducer.send_offsets_to_transaction, "e0ef841647a1e127", "may run beside the sends"),
+    Inner(
+        GroupCoordinator._do_fetch_commit_offsets,
+        "",
+        "ignores the group's error, hence our own reading at take-over",
+    ),
+    Inner(AIOKafkaAdminClient._send_request, "", "returns the answer with its error unchecked"),
     Inner(
         BatchBuilder.append,
         "0cea41147d44e9e0",

@@ -1,0 +1,260 @@
+"""Statuses beside offsets: bounded, exact over take-overs, harmless when damaged; what needs attention."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import StateError
+from schemas.topics import EVENTS
+from streamer.counters import Counters, bounded, total
+from streamer.kafka.committed import Committed, Group, Member, committed_offsets
+from streamer.kafka.log_ends import LogEnd
+from streamer.kafka.topics import TopicState, planned_topics
+from streamer.settings import Settings
+from streamer.status.attention import SILENT_MS, attention
+from streamer.status.deployment import Deployment, deployment_of
+from streamer.status.partition_status import (
+    MOST_BYTES,
+    PartitionStatus,
+    SourceStatus,
+    WorkerIdentity,
+    decode_status,
+    encode_status,
+    worker_identity,
+)
+from streamer.status.wording import ALL_WELL, in_words
+from tests.unit.test_scoring_stage import START, WORKER, counted, new_stage, purchase
+from tests.unit.test_scoring_stage import Worker as StageWorker
+
+NOW = START
+SETTINGS = Settings()
+
+names = st.dictionaries(st.text(max_size=40), st.integers(0, 2**62), max_size=40)
+numbers = st.integers(0, 2**62)
+all_counters = st.builds(Counters, numbers, numbers, numbers, numbers, numbers, names, names, names, names)
+
+
+def said(counters: Counters | None = None, **changes: Any) -> PartitionStatus:
+    return PartitionStatus(
+        **{"said_ms": NOW, "worker": WORKER, "counters": counters or Counters(), **changes}
+    )
+
+
+@given(counters=all_counters, text=st.text(min_size=1, max_size=300), moment=st.integers(-(2**62), 2**62))
+def test_a_status_is_bounded_and_keeps_every_total(counters: Counters, text: str, moment: int) -> None:
+    worker = worker_identity(
+        instance_id=text,
+        host=text,
+        pid=2**31,
+        mode=text,
+        model=text,
+        model_version=text,
+        model_sha256=text,
+        policy_sha256=text,
+        providers=(text,) * 9,
+    )
+    source = SourceStatus(moment, moment, down=True)
+    encoded = encode_status(PartitionStatus(moment, worker, counters, moment, held=True, source=source))
+    assert len(encoded.encode()) <= MOST_BYTES
+    decoded = msgspec.json.decode(encoded)["counters"]
+    for field in Counters.__struct_fields__:
+        before, after = getattr(counters, field), decoded.get(field, 0 if field not in names_fields() else {})
+        assert after == before if isinstance(before, int) else sum(after.values()) == sum(before.values())
+
+
+def names_fields() -> set[str]:
+    return {"skipped", "dead_letters", "alerts", "decisions"}
+
+
+def test_what_is_usual_comes_back_as_it_was() -> None:
+    status = said(
+        Counters(records=9, events=7, skipped={"anonymous": 1}, dead_letters={"not-json": 1}),
+        clock_ms=START,
+        held=True,
+        source=SourceStatus(START, 1_800_000, down=False),
+    )
+    assert decode_status(encode_status(status)) == status
+    assert decode_status("") is None
+
+
+def test_rare_names_become_other() -> None:
+    counts = {f"reason-{number:02}": number for number in range(1, 21)}
+    once = bounded(Counters(skipped=counts)).skipped
+    assert len(once) == 12
+    assert once["reason-20"] == 20
+    assert once["other"] == sum(range(1, 10))
+    assert bounded(Counters(skipped=once)).skipped == once
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "somebody's note",
+        "{}",
+        "\x00",
+        encode_status(said())[:-4],
+        encode_status(said()).replace('"format":1', '"format":2'),
+        encode_status(said(Counters(events=5))).replace(":5", ":-5"),
+        encode_status(said(Counters(events=5))).replace(":5", ":1e99"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_and_counted_from_nothing(text: str) -> None:
+    with pytest.raises(StateError, match="start again from nothing"):
+        decode_status(text)
+    stage = new_stage()
+    stage.open(0, [], text)
+    assert counted(stage) == Counters()
+
+
+def test_counts_go_on_where_the_last_owner_stood() -> None:
+    undisturbed, handed_on = StageWorker(), StageWorker()
+    batches = [[purchase(f"e{n}", f"u{n % 3}", n), b"no event"] for n in range(12)] + [
+        [purchase("x", "y", 40)]
+    ]
+    for batch in batches:
+        undisturbed.process(*batch)
+        status = handed_on.stage.status(0, NOW)
+        handed_on.stage = new_stage()
+        handed_on.stage.open(0, list(handed_on.table.items()), status)
+        handed_on.process(*batch)
+    counters = counted(handed_on.stage)
+    assert counters == counted(undisturbed.stage)
+    assert (counters.records, counters.events) == (25, 13)
+    assert counters.dead_letters == {"not-json": 12}
+    assert counters.alerts["raised"] == 3
+
+
+def test_totals_add_up() -> None:
+    summed = total(
+        [Counters(events=1, alerts={"raised": 2}), Counters(events=2, alerts={"raised": 1, "resolved": 1})]
+    )
+    assert summed == Counters(events=3, alerts={"raised": 3, "resolved": 1})
+
+
+def test_wall_time_and_who_speaks_change_no_output() -> None:
+    one, other = StageWorker(), StageWorker(worker=msgspec.structs.replace(WORKER, name="w2"))
+    for number in range(5):
+        batch = purchase(f"e{number}", "u", 9 * number)
+        assert one.process(batch) == other.process(batch)
+        one.stage.status(0, number)
+    assert one.stage.status(0, NOW) != other.stage.status(0, NOW)
+
+
+EVENT_PARTITIONS = 2
+
+
+def seen(
+    *statuses: PartitionStatus | None,
+    members: tuple[Member, ...] | None = None,
+    state: str = "Stable",
+    committed: int = 10,
+    settings: Settings = SETTINGS,
+) -> Deployment:
+    """A deployment of two partitions, owned by ``w1`` unless ``members`` say otherwise."""
+    tps = [TopicPartition(EVENTS, number) for number in range(EVENT_PARTITIONS)]
+    if members is None:
+        members = (Member("w1", "10.0.0.1", tuple(tps)),)
+    plans = planned_topics(settings, EVENT_PARTITIONS)
+    topics = [TopicState(plan, EVENT_PARTITIONS, plan.configuration) for plan in plans]
+    offsets = {
+        tp: Committed(committed, "" if status is None else encode_status(status))
+        for tp, status in zip(tps, statuses or (said(), said()), strict=True)
+    }
+    ends = {tp: LogEnd(12, 2, NOW - 5_000) for tp in tps}
+    return deployment_of(settings, NOW, topics, Group(state, members), offsets, ends)
+
+
+def test_all_is_well() -> None:
+    deployment = seen()
+    assert attention(deployment) == []
+    page = in_words(deployment, [])
+    assert page.endswith(ALL_WELL)
+    assert "fixed 1 (000000000000) on CPUExecutionProvider" in page
+
+
+def other_worker(**changes: Any) -> PartitionStatus:
+    return said(worker=msgspec.structs.replace(WORKER, name="w2", **changes))
+
+
+def shared(second: str | None = "w2") -> tuple[Member, ...]:
+    return (
+        Member("w1", "10.0.0.1", (TopicPartition(EVENTS, 0),)),
+        Member(second, "10.0.0.2", (TopicPartition(EVENTS, 1),)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("deployment", "words"),
+    [
+        (seen(members=(), state="Empty"), ("no worker", "streamer worker", "4 records wait")),
+        (seen(state="PreparingRebalance"), ("sharing out", "PreparingRebalance")),
+        (seen(members=shared()[:1]), ("partition 1: no worker", "restart")),
+        (seen(said(), None), ("partition 1: w1 has said nothing yet", "log")),
+        (seen(said(), said(said_ms=NOW - SILENT_MS - 60_000)), ("w1 has said nothing for 2 min", "restart")),
+        (seen(said(held=True), said()), ("partition 0: behind by 2 records", "raises wait")),
+        (
+            seen(said(), said(source=SourceStatus(NOW - 7_200_000, 1_800_000, down=True))),
+            ("no record has come for 2 h", "30 min", "decisions wait", EVENTS),
+        ),
+        (seen(committed=13), ("offset 13", "ends at 12", "reset-offsets")),
+        (
+            seen(said(), other_worker(model_sha256="f" * 12), members=shared()),
+            ("different models", "fixed 1 (ffffffffffff): w2", "fixed 1 (000000000000): w1"),
+        ),
+        (seen(said(), other_worker(policy_sha256="f" * 12), members=shared()), ("different policies", "w1")),
+        (seen(said(), other_worker(mode="event-time"), members=shared(None)), ("different modes", "w2")),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_needs_attention_is_said_in_words(deployment: Deployment, words: tuple[str, ...]) -> None:
+    findings = attention(deployment)
+    assert any(all(word in finding for word in words) for finding in findings), findings
+    assert "needs attention" in in_words(deployment, findings)
+
+
+def test_a_former_owners_word_is_not_the_new_owners() -> None:
+    deployment = seen(said(), other_worker(policy_sha256="f" * 12), members=seen_members("w1"))
+    assert attention(deployment) == []
+    assert "w2" in in_words(deployment, [])
+
+
+def seen_members(name: str) -> tuple[Member, ...]:
+    return (Member(name, "10.0.0.1", tuple(TopicPartition(EVENTS, number) for number in range(2))),)
+
+
+def test_a_coordinator_that_is_still_reading_is_asked_again() -> None:
+    answers = [
+        SimpleNamespace(error_code=14, topics=[]),
+        SimpleNamespace(error_code=0, topics=[("t", [(0, 5, "note", 0), (1, -1, "", 0)])]),
+    ]
+
+    class Admin:
+        async def find_coordinator(self, group: str) -> int:  # noqa: ARG002 - the client's
+            return 1
+
+        async def _send_request(self, request: object, node: int) -> object:  # noqa: ARG002 - the client's
+            return answers.pop(0)
+
+    found = asyncio.run(committed_offsets(cast(AIOKafkaAdminClient, Admin()), "g"))
+    assert found == {TopicPartition("t", 0): Committed(5, "note")}
+
+
+def test_a_worker_without_an_instance_id_is_known_by_host_and_process() -> None:
+    assert isinstance(WORKER, WorkerIdentity)
+    dynamic = msgspec.structs.replace(WORKER, name="shop-7:4711")
+    deployment = seen(
+        said(worker=dynamic),
+        said(worker=dynamic),
+        members=(Member(None, "10.0.0.1", seen_members("")[0].partitions),),
+    )
+    assert [view.owner for view in deployment.partitions] == ["shop-7:4711"] * 2
+    assert attention(deployment) == []
