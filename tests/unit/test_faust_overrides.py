@@ -174,10 +174,12 @@ INNER = [
     Inner(AIOKafkaProducer.send_offsets_to_transaction, "e0ef841647a1e127", "may run beside the sends"),
     Inner(
         GroupCoordinator._do_fetch_commit_offsets,
-        "",
+        "f156469469a04999",
         "ignores the group's error, hence our own reading at take-over",
     ),
-    Inner(AIOKafkaAdminClient._send_request, "", "returns the answer with its error unchecked"),
+    Inner(
+        AIOKafkaAdminClient._send_request, "835509db66cec91a", "returns the answer with its error unchecked"
+    ),
     Inner(
         BatchBuilder.append,
         "0cea41147d44e9e0",
