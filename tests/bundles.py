@@ -51,11 +51,11 @@ class Shopper:
         """One more event, ``late_ms`` before the newest; ``None`` where the ring does not take it."""
         if not late_ms:
             self.now_ms += int(self.random.exponential(3 * 86_400_000)) + 1
-        placed = put(self.ring, self._token(self.now_ms - late_ms), capacity)
+        placed = put(self.ring, self._token(self.now_ms - late_ms), capacity, self.before)
         if placed.placement not in (Placement.APPENDED, Placement.INSERTED):
             return None
         if placed.left:
-            self.before = float(place(placed.left, 0)[0])
+            self.before = float(place(placed.left[-TOKEN_BYTES:], 0)[0])
         self.ring = placed.ring
         self.placed += 1
         return self.encoding(appended=placed.placement is Placement.APPENDED)

@@ -130,13 +130,17 @@ def count_late(before: Aggregates, tokens: TokenArray) -> Aggregates:
 
 
 def fold(base: Aggregates, rings: list[TokenArray], calendar: Calendar) -> Aggregates:
-    """Aggregates after each user's ring has been applied to the base, oldest token first."""
+    """Aggregates after each user's ring has been applied to the base, oldest token first.
+
+    ``base`` ``[users, columns]`` and ``rings`` are of the same users, at least one.
+    """
     rows = base.copy()
-    for step in range(max((len(ring) for ring in rings), default=0)):
-        users = np.array([user for user, ring in enumerate(rings) if len(ring) > step])
-        rows[users] = advance(
-            rows[users], np.array([rings[user][step] for user in users], dtype=rings[0].dtype), calendar
-        )
+    counts = np.array([len(ring) for ring in rings])
+    firsts = np.cumsum(counts) - counts
+    tokens = np.concatenate(rings)
+    for step in range(counts.max()):
+        users = np.flatnonzero(counts > step)
+        rows[users] = advance(rows[users], tokens[firsts[users] + step], calendar)
     return rows
 
 

@@ -20,7 +20,7 @@ from streamer.core.money import spend_rate
 from streamer.core.policy import Policy
 from streamer.core.requests import Curve, Explain, Place, Rank, Request, RiskAt
 from streamer.core.rhythm import expected_next_purchase_ms
-from streamer.core.ring import Placed, Placement, put
+from streamer.core.ring import Placement, put
 from streamer.core.silence import next_crossing, next_fall
 from streamer.core.token import PURCHASE, TOKEN_BYTES, as_array, place, type_code
 from streamer.core.user_state import UserState
@@ -151,18 +151,15 @@ class _User:
         """Apply one event; a duplicate changes nothing."""
         self.applied = arrival.record + 1
         state = UserState() if self.state is None else self.state
-        placed = put(state.ring, arrival.token, self.setting.ring_tokens)
+        placed = put(state.ring, arrival.token, self.setting.ring_tokens, state.time_before_ring)
         if placed.placement is Placement.DUPLICATE:
             return
         self.state = state
         state.offset = arrival.offset
         event_ms = place(arrival.token, 0)[0]
         if placed.placement is Placement.TOO_OLD:
-            if event_ms <= state.time_before_ring:
-                _count_only(state, arrival.token)
-                return
-            # Nothing that left the ring is as new as this event, so the base's end is its place.
-            placed = Placed(Placement.INSERTED, state.ring, arrival.token)
+            _count_only(state, arrival.token)
+            return
         newest = placed.placement is Placement.APPENDED
         watched = bool(state.curve) and not newest
         yield Place(self.user_id, state, arrival.token, placed)

@@ -12,35 +12,37 @@ class Placement(Enum):
     """What became of a token that was offered to a ring."""
 
     APPENDED = "appended"
-    INSERTED = "inserted"  # late, but the ring reaches back that far
-    TOO_OLD = "too_old"  # before everything in a full ring
+    INSERTED = "inserted"  # late, but nothing that left the ring is newer
+    TOO_OLD = "too_old"  # before everything in the ring, and no newer than what left it
     DUPLICATE = "duplicate"
 
 
 class Placed(NamedTuple):
-    """``left`` is the token that the new one pushed out of a full ring, empty when none."""
+    """``left``: the tokens that left a full ring, the oldest first; the new one may be among them."""
 
     placement: Placement
     ring: bytes
     left: bytes
 
 
-def put(ring: bytes, token: bytes, capacity: int) -> Placed:
-    """Put ``token`` in its place in ``ring``, which holds at most ``capacity`` tokens."""
+def put(ring: bytes, token: bytes, capacity: int, time_before: float) -> Placed:
+    """Put ``token`` in its place in ``ring``, which holds at most ``capacity`` tokens from now on.
+
+    ``time_before``: epoch ms of the newest token that has left the ring, NaN when none has. The ring may
+    have had another capacity until now.
+    """
     if contains(ring, token):
         return Placed(Placement.DUPLICATE, ring, b"")
-    full = len(ring) >= capacity * TOKEN_BYTES
     key = place(token, 0)
     if not ring or key >= place(ring, len(ring) - TOKEN_BYTES):
         at, placement = len(ring), Placement.APPENDED
     else:
         at, placement = _position(ring, key), Placement.INSERTED
-        if at == 0 and full:
+        if at == 0 and key[0] <= time_before:
             return Placed(Placement.TOO_OLD, ring, b"")
     longer = ring[:at] + token + ring[at:]
-    if not full:
-        return Placed(placement, longer, b"")
-    return Placed(placement, longer[TOKEN_BYTES:], longer[:TOKEN_BYTES])
+    over = max(len(longer) - capacity * TOKEN_BYTES, 0)
+    return Placed(placement, longer[over:], longer[:over])
 
 
 def contains(ring: bytes, token: bytes) -> bool:

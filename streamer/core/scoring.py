@@ -15,7 +15,7 @@ from streamer.core.model import Encoding, RiskModel
 from streamer.core.requests import Curve, Explain, Place, RiskAt
 from streamer.core.rhythm import Rhythm
 from streamer.core.ring import Placement
-from streamer.core.token import as_array, place
+from streamer.core.token import as_array
 from streamer.core.user_state import UserState
 
 
@@ -79,14 +79,14 @@ def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> No
 
 
 def _take_left(places: Sequence[Place], calendar: Calendar) -> None:
-    """Fold the tokens that a full ring pushed out into the base."""
+    """Fold the tokens that left a full ring into the base."""
     if not places:
         return
-    left = as_array(b"".join(request.placed.left for request in places))
-    rows = advance(_stack([request.state.base for request in places]), left, calendar)
-    for request, row in zip(places, rows, strict=True):
+    left = [as_array(request.placed.left) for request in places]
+    rows = fold(_stack([request.state.base for request in places]), left, calendar)
+    for request, tokens, row in zip(places, left, rows, strict=True):
         request.state.base = row.tobytes()
-        request.state.time_before_ring = float(place(request.placed.left, 0)[0])
+        request.state.time_before_ring = float(tokens["time"][-1])
 
 
 def _refresh(users: Sequence[tuple[str, UserState]], model: RiskModel) -> None:

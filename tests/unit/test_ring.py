@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import math
+
 from schemas.event import Event
-from streamer.core.ring import Placement, put
+from streamer.core.ring import Placed, Placement
+from streamer.core.ring import put as put_after
 from streamer.core.token import TOKEN, TOKEN_BYTES, as_array, tokenise
 
 
@@ -15,6 +18,11 @@ def times(ring: bytes) -> list[int]:
 
 def filled(*moments: int) -> bytes:
     return b"".join(token(moment, moment) for moment in moments)
+
+
+def put(ring: bytes, token: bytes, capacity: int) -> Placed:
+    """Into a ring that nothing has left yet."""
+    return put_after(ring, token, capacity, math.nan)
 
 
 def test_a_token_takes_26_bytes() -> None:
@@ -35,11 +43,25 @@ def test_a_late_token_finds_its_place() -> None:
     assert placed.left == b""
 
 
-def test_a_token_before_everything_in_a_full_ring_is_too_old() -> None:
-    full = filled(10, 20, 30)
-    placed = put(full, token(5, 5), capacity=3)
-    assert placed.placement is Placement.TOO_OLD
-    assert placed.ring == full
+def test_a_token_no_newer_than_what_has_left_is_too_old_even_where_there_is_room() -> None:
+    ring = filled(10, 20, 30)
+    for capacity in (3, 8):
+        placed = put_after(ring, token(5, 5), capacity, time_before=5)
+        assert placed.placement is Placement.TOO_OLD
+        assert placed.ring == ring
+
+
+def test_a_token_between_the_ring_and_what_has_left_finds_its_place() -> None:
+    ring = filled(10, 20, 30)
+    full, roomy = (put_after(ring, token(5, 5), capacity, time_before=4) for capacity in (3, 8))
+    assert full.placement is roomy.placement is Placement.INSERTED
+    assert (times(full.left), times(full.ring)) == ([5], [10, 20, 30])
+    assert (times(roomy.left), times(roomy.ring)) == ([], [5, 10, 20, 30])
+
+
+def test_a_ring_that_has_become_too_long_is_cut_to_its_new_capacity() -> None:
+    placed = put(filled(10, 20, 30, 40), token(15, 15), capacity=2)
+    assert (times(placed.left), times(placed.ring)) == ([10, 15, 20], [30, 40])
 
 
 def test_a_token_before_everything_still_fits_where_there_is_room() -> None:
