@@ -63,6 +63,8 @@ nothing, with the reason.
   highest value at risk wins: risk times the customer's usual spending. The budget is shared out among the
   topic's partitions.
 - A customer who is held out is followed like all others, but nothing is sent. `streamer uplift` compares.
+- Moved to a later time, `alerts_from` holds back what begins. An alert already sent gets its revisions, and
+  above all its end.
 - After a change of the policy, or of the model, every customer is looked at again within an hour of shop
   time.
 

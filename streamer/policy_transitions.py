@@ -72,6 +72,8 @@ def _unsent() -> Iterator[Row]:
     before = {"alerts_from_ms": _NOON_MS + DAY_MS}
     since = {"alerts_from_ms": _NOON_MS - DAY_MS}
     yield _ask(0, "risk in high, before alerts are sent", 0.7, policy=before)
+    yield _ask(1, "risk in high, before alerts are sent", 0.7, policy=before, unsent="backfill")
+    yield _ask(1, "risk in high, before alerts are sent", 0.7, policy=before)
     yield _ask(1, "risk in watch, alerts are sent by now", 0.5, policy=since, unsent="backfill")
     yield _ask(1, "risk in high, alerts are sent by now", 0.7, policy=since, unsent="backfill")
 

@@ -120,9 +120,11 @@ def _compete(standing: Standing, now: Situation, level: int) -> Verdict:
 def _escalate(standing: Standing, now: Situation, level: int, policy: Policy) -> Verdict:
     episode = standing.episode
     assert episode is not None
-    if now.held and not _before_alerts(now, policy):
+    # An alert that was sent before ``alerts_from`` was moved to later is followed as any other.
+    backfill = episode.unsent == "backfill" and _before_alerts(now, policy)
+    if now.held and not backfill:
         return _withhold(standing, now, level, "lag", None)
-    if episode.unsent == "backfill" and not _before_alerts(now, policy):
+    if episode.unsent == "backfill" and not backfill:
         # It began before alerts were sent and is getting worse: now it is news.
         standing.episode = None
         verdict = _raise(standing, now, level, policy)

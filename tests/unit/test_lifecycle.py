@@ -188,3 +188,20 @@ def test_the_partitions_parts_of_the_budget_add_up() -> None:
 def test_a_policy_that_contradicts_itself_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(changed))):
         msgspec.structs.replace(POLICY, **changed)
+
+
+def test_an_alert_already_sent_is_followed_though_alerts_begin_later_by_now() -> None:
+    user = User(leave_dwell_ms=0, cooldown_ms=0)
+    user.at(1, 0.45)
+    user.policy = msgspec.structs.replace(user.policy, alerts_from_ms=START + 20 * DAY_MS)
+    assert user.at(2, 0.65, held=True) == Verdict(), "what is sent waits for the partition"
+    for day, risk in ((3, 0.65), (4, 0.45), (5, 0.2), (9, 0.45)):
+        user.at(day, risk)
+    assert user.told == [
+        ("sent", "raised", None),
+        ("sent", "escalated", None),
+        ("sent", "deescalated", None),
+        ("sent", "resolved", None),
+        ("backfill", "raised", "alerts_from"),
+    ]
+    assert [decision.revision for decision in user.decisions] == [1, 2, 3, 4, None]
