@@ -12,21 +12,21 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from models.band_edges import band_edges
+from models.alert_rate import risk_peaks
+from models.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of
 from models.calibration import Platt, fit_platt
 from models.configuration import Task
 from models.drift import steady_features
 from models.examples import Examples, cut_moments, label, training_moments
 from models.export import OPSET, query_graph, step_graph, write_bundle
 from models.golden import golden_vectors
-from models.histories import Histories, aggregates_at
+from models.histories import Histories
 from models.network import Network
 from models.reference import reference_point
 from models.training import logits_of, train
 from schemas.bundle import (
     QUERY_NAME,
     STEP_NAME,
-    BandEdges,
     Calibration,
     ChurnDefinition,
     Manifest,
@@ -39,7 +39,7 @@ from schemas.event import EVENT_TYPES
 from schemas.timestamps import format_timestamp
 from streamer.core import metrics
 from streamer.core.aggregates import DAY_MS
-from streamer.core.features import FEATURES, features_at
+from streamer.core.features import FEATURES
 
 Report = Callable[[str, int, int], None]
 """``(stage, units just done, units in all)``: how training gets on."""
@@ -61,6 +61,7 @@ def train_bundle(histories: Histories, task: Task, name: str, out: Path, report:
 
     A first network that knows nothing of the last two horizons is judged on the cuts within them, which
     gives the calibration and the manifest's metrics; a second one, trained alike on everything, is served.
+    The alerts that it would have brought within the same two horizons say where the bands begin.
 
     Raises :class:`~schemas.errors.ConfigurationError` where there are too few data.
     """
@@ -69,12 +70,12 @@ def train_bundle(histories: Histories, task: Task, name: str, out: Path, report:
     columns = steady_features(examples)
     validated = validate(histories, columns, task, report)
     network = _fit(histories, examples, columns, task, "network", report)
-    edges = band_edges(_risks_after_longest_silence(network, validated.platt, histories, task))
+    bands = _bands(network, validated.platt, histories, task)
     typical = cut_moments(histories, _cuts(task), task.active_ms)
     reference = reference_point(network, validated.platt, histories, typical)
     graphs = {STEP_NAME: step_graph(network), QUERY_NAME: query_graph(network, validated.platt)}
     golden = golden_vectors(network, validated.platt, histories, silence_grid_s())
-    return write_bundle(out, _manifest(histories, task, name, validated, edges, reference), graphs, golden)
+    return write_bundle(out, _manifest(histories, task, name, validated, bands, reference), graphs, golden)
 
 
 def validate(histories: Histories, columns: npt.NDArray[np.int64], task: Task, report: Report) -> Validated:
@@ -94,6 +95,26 @@ def validate(histories: Histories, columns: npt.NDArray[np.int64], task: Task, r
     logits = logits_of(network, histories, asked.moments.event, asked.features)
     platt = fit_platt(logits, asked.churned)
     return Validated(platt, judge(asked.churned, platt.probability(logits)))
+
+
+def _bands(network: Network, platt: Platt, histories: Histories, task: Task) -> Bands:
+    """The bands of the network that is served: another one's risks may be spread otherwise."""
+    peaks = risk_peaks(
+        lambda *asked: platt.probability(logits_of(network, *asked)),
+        histories,
+        task,
+        task.until_ms - 2 * task.horizon_ms,
+        1000 * np.array(silence_grid_s()),
+    )
+    return bands_of(peaks, _alerts_a_week(histories, task))
+
+
+def _alerts_a_week(histories: Histories, task: Task) -> float:
+    """What was asked for, or what the number of active users suggests."""
+    if task.alerts_a_week is not None:
+        return task.alerts_a_week
+    active = len(cut_moments(histories, np.array([task.until_ms]), task.active_ms).event)
+    return ALERTS_A_WEEK_PER_USER * active
 
 
 def _cuts(task: Task) -> npt.NDArray[np.int64]:
@@ -149,16 +170,6 @@ def _fit(
     return train(histories, examples, columns, task, lambda done: report(stage, done, total))
 
 
-def _risks_after_longest_silence(
-    network: Network, platt: Platt, histories: Histories, task: Task
-) -> npt.NDArray[np.float64]:
-    """Risks of the users active at the end, had they been silent for the whole grid."""
-    events = cut_moments(histories, np.array([task.until_ms]), task.active_ms).event
-    moments = histories.times[events] + np.float64(1000 * silence_grid_s()[-1])
-    features = features_at(aggregates_at(histories, events), moments)
-    return platt.probability(logits_of(network, histories, events, features))
-
-
 def _check_enough(histories: Histories, task: Task) -> None:
     needed = task.until_ms - 3 * task.horizon_ms
     if not len(histories.tokens) or histories.times.min() > needed:
@@ -179,7 +190,7 @@ def _manifest(
     task: Task,
     name: str,
     validated: Validated,
-    edges: BandEdges,
+    bands: Bands,
     reference: Reference,
 ) -> Manifest:
     size = task.size
@@ -195,7 +206,8 @@ def _manifest(
         horizon_days=task.horizon_ms / DAY_MS,
         churn_definition=ChurnDefinition(task.churn_types, task.active_ms / DAY_MS),
         time_zone=histories.calendar.name,
-        band_edges=edges,
+        band_edges=bands.edges,
+        band_alerts_a_week=bands.alerts_a_week,
         window=size.window,
         layers=size.layers,
         width=size.width,

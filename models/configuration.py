@@ -65,13 +65,15 @@ class Task:
     """What is predicted: no event of ``churn_types`` within ``horizon_ms``.
 
     ``until_ms``: nothing from this moment on is known. ``active_ms``: validation and calibration ask
-    about users with an event this recently.
+    about users with an event this recently. ``alerts_a_week``: how many the watch band should bring, by
+    default a share of the active users.
     """
 
     until_ms: int
     horizon_ms: int = 28 * DAY_MS
     active_ms: int = 60 * DAY_MS
     churn_types: ChurnTypes = "purchase"
+    alerts_a_week: float | None = None
     seed: int = 1
     size: Size = field(default_factory=Size)
     recipe: Recipe = field(default_factory=Recipe)

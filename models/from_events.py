@@ -28,6 +28,7 @@ def train_from_events(
     horizon_ms: int,
     active_ms: int,
     until_ms: int | None,
+    alerts_a_week: float | None,
     seed: int,
     calendar: Calendar,
     currency: str | None,
@@ -35,6 +36,7 @@ def train_from_events(
 ) -> Manifest:
     """Train on ``events`` before ``until_ms`` (all of them for ``None``) and write the bundle ``out``.
 
+    ``alerts_a_week``: how many the default bands should bring, ``None`` leaves it to the number of users.
     Days are those of ``calendar``; ``currency`` is the only one whose amounts are known, ``None`` takes all.
     ``report`` is called with a stage's name, how many units were just done, and how many the stage has, 0
     while unknown. Raises :class:`~schemas.errors.ConfigurationError` where the data do not suffice.
@@ -47,7 +49,7 @@ def train_from_events(
             "there are no events before --train-until: give files that reach back further"
         )
     end_ms = int(histories.times.max()) + 1 if until_ms is None else until_ms
-    task = Task(end_ms, horizon_ms, active_ms, churn_types, seed)
+    task = Task(end_ms, horizon_ms, active_ms, churn_types, alerts_a_week, seed)
     return train_bundle(histories, task, name, out, report)
 
 

@@ -49,6 +49,14 @@ class BandEdges(Struct, frozen=True):
     critical: Probability
 
 
+class BandAlerts(Struct, frozen=True):
+    """How often a week a risk first reached each band on the validation data, of all users."""
+
+    watch: Annotated[float, Meta(ge=0)]
+    high: Annotated[float, Meta(ge=0)]
+    critical: Annotated[float, Meta(ge=0)]
+
+
 class Calibration(Struct, frozen=True):
     """What turns the network's logit into a probability; the method says what the parameters mean."""
 
@@ -84,6 +92,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     churn_definition: ChurnDefinition
     time_zone: Annotated[str, Meta(min_length=1, description="IANA name", examples=["UTC"])]
     band_edges: BandEdges
+    band_alerts_a_week: Annotated[BandAlerts | None, Meta(description="null: not measured")] = None
     window: Annotated[int, Meta(ge=1, description="tokens that one attention layer sees")]
     layers: Count
     width: Count

@@ -16,6 +16,8 @@ from schemas.timestamps import to_epoch_ms
 from streamer.core.policy import DAY_MS, Policy
 
 HOUR_MS = 3_600_000
+WIDEST_HYSTERESIS = 0.05
+"""Where the file says nothing."""
 
 Risk = Annotated[float, Meta(gt=0, lt=1)]
 Days = Annotated[float, Meta(ge=0, le=3650)]
@@ -35,8 +37,12 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         Risk | None, Meta(description="Risk at which the band begins. Default: the bundle's.")
     ] = None
     hysteresis: Annotated[
-        float, Meta(ge=0, lt=1, description="How far below its edge a risk must fall to leave a band.")
-    ] = 0.05
+        Annotated[float, Meta(ge=0, lt=1)] | None,
+        Meta(
+            description="How far below its edge a risk must fall to leave a band. "
+            "Default: 0.05, or half of `watch` where that is less."
+        ),
+    ] = None
     horizon_days: Annotated[
         Annotated[float, Meta(gt=0)] | None,
         Meta(description="How long an alert is for; only the bundle's horizon is served."),
@@ -78,11 +84,12 @@ def load_policy(file: Path | None, manifest: Manifest, disorder_s: float) -> Pol
             f"which was trained for {manifest.horizon_days:g}; leave it out or train another bundle"
         )
     edges = manifest.band_edges
+    watch = said.watch or edges.watch
     try:
         return Policy(
-            edges=(said.watch or edges.watch, said.high or edges.high, said.critical or edges.critical),
+            edges=(watch, said.high or edges.high, said.critical or edges.critical),
             horizon_ms=round(manifest.horizon_days * DAY_MS),
-            hysteresis=said.hysteresis,
+            hysteresis=min(WIDEST_HYSTERESIS, watch / 2) if said.hysteresis is None else said.hysteresis,
             raise_dwell_ms=round(said.raise_dwell_hours * HOUR_MS),
             leave_dwell_ms=round(said.leave_dwell_hours * HOUR_MS),
             cooldown_ms=round(said.cooldown_days * DAY_MS),

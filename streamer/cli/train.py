@@ -51,6 +51,12 @@ from streamer.time_zone import calendar_of
     type=Instant(),
     help="Learn nothing from this time on.  [default: all events]",
 )
+@click.option(
+    "--alerts-a-week",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Lay the default bands so that so many alerts a week reach watch, half of them high, a quarter "
+    "critical.  [default: 2 for every 100 active users]",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @report_option
 @settings_option
@@ -62,6 +68,7 @@ def command(
     horizon_ms: int,
     active_ms: int,
     until_ms: int | None,
+    alerts_a_week: float | None,
     seed: int,
     report: Path | None,
     settings: Settings,
@@ -85,6 +92,7 @@ def command(
             horizon_ms=horizon_ms,
             active_ms=active_ms,
             until_ms=until_ms,
+            alerts_a_week=alerts_a_week,
             seed=seed,
             calendar=calendar,
             currency=settings.currency,

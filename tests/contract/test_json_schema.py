@@ -23,6 +23,7 @@ from schemas.alert import (
     alert_of,
 )
 from schemas.bundle import (
+    BandAlerts,
     BandEdges,
     Calibration,
     ChurnDefinition,
@@ -152,6 +153,7 @@ manifests = st.builds(
     ),
     time_zone=texts,
     band_edges=st.builds(BandEdges, watch=probabilities, high=probabilities, critical=probabilities),
+    band_alerts_a_week=st.none() | st.builds(BandAlerts, watch=counts, high=counts, critical=counts),
     window=counts,
     layers=counts,
     width=counts,

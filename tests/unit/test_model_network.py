@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from models.band_edges import band_edges
 from models.calibration import fit_platt
 from models.configuration import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from models.network import base_hazards, hazard_loss
@@ -103,10 +102,3 @@ def test_platt_scaling_recovers_what_was_distorted() -> None:
     platt = fit_platt(2.0 * true - 1.0, labels)
     assert platt.slope == pytest.approx(0.5, abs=0.02)
     assert platt.intercept == pytest.approx(0.5, abs=0.05)
-
-
-@pytest.mark.parametrize("highest", [0.02, 0.3, 0.52, 0.7, 0.99])
-def test_band_edges_ascend_and_are_reached(highest: float) -> None:
-    edges = band_edges(np.full(100, highest))
-    assert 0 < edges.watch < edges.high < edges.critical < highest
-    assert edges.watch == 0.5 or highest < 0.6

@@ -8,10 +8,12 @@ import tomllib
 import msgspec
 import pytest
 
+from schemas.bundle import BandEdges
 from streamer.core.changes import Obstacle, Transition
 from streamer.policy_description import POLICY_DOCUMENT, policy_document
-from streamer.policy_file import PolicyFile
+from streamer.policy_file import PolicyFile, load_policy
 from streamer.policy_transitions import transitions
+from tests.demo_messages import manifest
 
 
 def test_the_document_is_that_of_the_code() -> None:
@@ -40,3 +42,10 @@ def test_every_obstacle_is_shown(obstacle: str) -> None:
 def test_no_state_and_event_come_twice() -> None:
     rows = [(row.before, row.event) for row in transitions()]
     assert len(set(rows)) == len(rows)
+
+
+@pytest.mark.parametrize(("watch", "hysteresis"), [(0.4, 0.05), (0.04, 0.02)])
+def test_a_low_band_can_be_left_by_default(watch: float, hysteresis: float) -> None:
+    edges = BandEdges(watch, 0.5, 0.6)
+    policy = load_policy(None, msgspec.structs.replace(manifest(), band_edges=edges), 60)
+    assert policy.hysteresis == pytest.approx(hysteresis)
