@@ -13,9 +13,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from streamer.dataset import dataset_events
+from streamer.files import write_events
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MADE_ELSEWHERE = ("make demo", "make test")
+MADE_BEFORE = ("pip install", "streamer dataset")
+MODEL_USERS = 150
 
 # A reader stops one worker, once it works, before starting the next one on the same folder of state.
 PRELUDE = """\
@@ -70,6 +75,26 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def test_the_commands_about_models_run_on_a_part_of_the_data(tmp_path: Path) -> None:
+    """As the document has them, save that the sources of data, tested by themselves, give fewer users."""
+    events = list(dataset_events("complete-journey"))
+    chosen = set(sorted({event.user_id for event in events}, key=int)[:MODEL_USERS])
+    write_events(tmp_path / "events.parquet", (event for event in events if event.user_id in chosen))
+    commands = "".join(blocks("docs/models.md", "sh")).replace("\\\n", " ").splitlines()
+    kept = [line for line in commands if not line.startswith(MADE_BEFORE)]
+    assert len(kept) < len(commands)
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(["set -euo pipefail", *kept])],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
