@@ -20,7 +20,7 @@ from tests.simulation.traffic import VISITS
 ROUNDS = int(os.environ.get("SIMULATION_ROUNDS", "0"))
 """None: the same shops every time, so that a build never fails by chance."""
 
-SHOPS = {EventTime: 120, Live: 850}
+SHOPS = {EventTime: 100, Live: 920}
 LEAST_STEPS = 100_000
 
 

@@ -2,57 +2,117 @@
 
 from __future__ import annotations
 
-from tests.simulation.customer import Batch, Customer, Terms
-from tests.simulation.rules_of_alerts import SLACK
+from typing import NamedTuple
+
+from tests.simulation.customer import SLACK, Batch, Customer, Terms
+from tests.simulation.traffic import DAY_MS
 
 
-def check_nothing_missing(terms: Terms, customer: Customer, batch: Batch, settled_ms: int) -> None:
-    """``settled_ms``: from when on everybody has been looked at by the rules in force."""
+class Since(NamedTuple):
+    """From when on everybody has been looked at by the rules in force, and the worker has not lagged."""
+
+    settled_ms: int
+    caught_up_ms: int
+
+
+def check_nothing_missing(terms: Terms, customer: Customer, batch: Batch, since: Since) -> None:
+    """What the passing of time alone demands of one customer."""
     policy, alert, horizon_ms = terms.rules.policy, customer.alert, batch.horizons_ms[-1]
-    last_ms = customer.history.last_ms
-    silence_ms, settled = horizon_ms - last_ms, horizon_ms >= settled_ms
+    silence_ms, settled = horizon_ms - customer.history.last_ms, horizon_ms >= since.settled_ms
     assert silence_ms < policy.expiry_ms, "a user silent for so long is forgotten"
     if alert is not None:
         assert horizon_ms < alert.opened_ms + policy.horizon_ms or not settled, "an alert expires"
-    looked_at = [silence for silence in terms.model.silence_grid_ms if silence <= silence_ms]
-    if not looked_at or not settled or customer.history.sums_since_newest:
+    if not settled:
         return
-    now, then = terms.risk(customer, horizon_ms), terms.risk(customer, last_ms + looked_at[-1])
-    if not batch.held and policy.raise_dwell_ms == 0:
-        due = min(terms.level(now - SLACK), terms.level(then - SLACK))
-        if alert is None:
-            assert due == 0 or _blocked(terms, customer, horizon_ms), "silence was not noticed"
-        elif alert.action != "backfill":
-            assert due <= alert.level, "growing silence was not noticed"
-    if alert is not None:
-        since = [s for s in looked_at if s <= silence_ms - policy.leave_dwell_ms]
-        leave = policy.edges[alert.level - 1] - policy.hysteresis - SLACK
-        lasted = since and last_ms + since[-1] >= max(alert.changed_ms, customer.told_ms, settled_ms)
-        if lasted and now < leave:
-            risks = [terms.risk(customer, last_ms + s) for s in looked_at if s >= since[-1]]
-            assert max(risks) >= leave, "a band that was left is still open"
+    due_ms = due_since(terms, customer, horizon_ms, since)
+    if not batch.held and due_ms is not None and due_ms <= horizon_ms:
+        if alert is not None and not _is_news(terms, customer, horizon_ms):
+            raise AssertionError("growing silence was not noticed")
+        assert competes(terms, horizon_ms) or _blocked(terms, customer, horizon_ms), "silence was not noticed"
+        check_competed(terms, customer, horizon_ms // DAY_MS * DAY_MS, since)
+    _check_left(terms, customer, horizon_ms, since)
 
 
-def check_moment(terms: Terms, customer: Customer, decided_ms: int) -> None:
-    """A raise in silence falls where the risk curve crosses the edge, within a part of a grid step."""
+def due_since(terms: Terms, customer: Customer, now_ms: int, since: Since) -> int | None:
+    """From when on, at the latest, a raise or escalation has been due that is so still at ``now_ms``."""
+    policy, alert, last_ms = terms.rules.policy, customer.alert, customer.history.last_ms
+    level = alert.level if alert else 0
+    if level == len(policy.edges):
+        return None
+    edge = policy.edges[level] + SLACK
+    if now_ms < last_ms or terms.risks(customer, now_ms)[0] < edge:
+        return None
+    reached = (
+        last_ms + silence
+        for silence in terms.model.silence_grid_ms
+        if last_ms + silence <= now_ms and terms.risks(customer, last_ms + silence)[0] >= edge
+    )
+    noticed_ms = next(reached, None)
+    if noticed_ms is None:
+        return None
+    begun = (noticed_ms, customer.told_ms, customer.closed_ms or 0, since.settled_ms)
+    return max(*begun, alert.changed_ms if alert else 0) + policy.raise_dwell_ms
+
+
+def competes(terms: Terms, now_ms: int) -> bool:
+    """Whether a raise must win a place in a day's budget."""
+    policy = terms.rules.policy
+    return policy.daily_budget is not None and now_ms >= (policy.alerts_from_ms or 0)
+
+
+def check_competed(terms: Terms, customer: Customer, day_ms: int, since: Since) -> None:
+    """Whoever was due for a raise when the day ended at ``day_ms`` has competed for its budget."""
+    policy = terms.rules.policy
+    due_ms = due_since(terms, customer, day_ms, since)
+    free = not any(_blocked(terms, customer, now_ms) for now_ms in (day_ms - 1, day_ms))
+    if due_ms is None or not free or not competes(terms, day_ms):
+        return
+    if day_ms > max(due_ms, since.caught_up_ms, policy.alerts_from_ms or 0):
+        assert customer.competed_ms >= day_ms, "a raise went without its place in the day's ranking"
+
+
+def check_moment(terms: Terms, customer: Customer, noticed_ms: int) -> None:
+    """In silence the risk is noticed where its curve crosses the edge, within a part of a grid step."""
     grid, last_ms = terms.model.silence_grid_ms, customer.history.last_ms
-    silence_ms = decided_ms - last_ms
+    silence_ms = noticed_ms - last_ms
     before = [silence for silence in grid if silence < silence_ms]
     if not before:
         return
-    edge = terms.rules.policy.edges[0] + SLACK
+    edge = terms.rules.policy.edges[0]
+    assert terms.risks(customer, noticed_ms)[1] >= edge - SLACK, "noticed before it was so"
     after = next((silence for silence in grid if silence >= silence_ms), silence_ms)
-    assert terms.risk(customer, last_ms + before[-1]) < edge, "a grid step late"
-    earlier_ms = decided_ms - max((after - before[-1]) // 4, 2_000)
+    assert terms.risks(customer, last_ms + before[-1])[0] < edge + SLACK, "a grid step late"
+    earlier_ms = noticed_ms - max((after - before[-1]) // 4, 2_000)
     if earlier_ms > last_ms:
-        assert terms.risk(customer, earlier_ms) < edge, "noticed late"
+        assert terms.risks(customer, earlier_ms)[0] < edge + SLACK, "noticed late"
+
+
+def _is_news(terms: Terms, customer: Customer, now_ms: int) -> bool:
+    """Whether an alert's escalation is a raise: it began as backfill, and alerts are sent by now."""
+    alert = customer.alert
+    return alert is None or (
+        alert.action == "backfill" and now_ms >= (terms.rules.policy.alerts_from_ms or 0)
+    )
+
+
+def _check_left(terms: Terms, customer: Customer, horizon_ms: int, since: Since) -> None:
+    """A band that the risk has left for long enough is left."""
+    policy, alert, last_ms = terms.rules.policy, customer.alert, customer.history.last_ms
+    looked_at = [s for s in terms.model.silence_grid_ms if s <= horizon_ms - last_ms]
+    lasted = [s for s in looked_at if last_ms + s <= horizon_ms - policy.leave_dwell_ms]
+    if alert is None or not lasted:
+        return
+    leave = policy.edges[alert.level - 1] - policy.hysteresis - SLACK
+    begun_ms = max(alert.changed_ms, customer.told_ms, since.settled_ms)
+    if last_ms + lasted[-1] >= begun_ms and terms.risks(customer, horizon_ms)[1] < leave:
+        risks = [terms.risks(customer, last_ms + s)[1] for s in looked_at if s >= lasted[-1]]
+        assert max(risks) >= leave, "a band that was left is still open"
 
 
 def _blocked(terms: Terms, customer: Customer, now_ms: int) -> bool:
     policy = terms.rules.policy
     return (
-        policy.daily_budget is not None
-        or customer.history.visit_days < policy.least_active_days
+        customer.history.visit_days < policy.least_active_days
         or now_ms - customer.history.last_ms >= policy.horizon_ms
         or (customer.closed_ms is not None and now_ms < customer.closed_ms + policy.cooldown_ms)
         or customer.raised_within_week(now_ms) >= policy.weekly_cap

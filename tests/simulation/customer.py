@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 from streamer.core.changes import Decision
 from streamer.core.partition import Rules
-from tests.simulation.history import History
+from tests.simulation.history import History, Sums
 from tests.simulation.models import SimulatedModel
 from tests.simulation.traffic import DAY_MS, Delivery
+
+SLACK = 1e-5
+"""Features are 32-bit, and the witness computes with 64."""
 
 
 @dataclass
@@ -27,7 +30,12 @@ class Alert:
 
 @dataclass
 class Customer:
-    """``waited``: a raise was withheld since the newest event. ``told_ms``: horizon at the newest record."""
+    """``waited``: a raise was withheld since the newest event. ``told_ms``: horizon at the newest placed one.
+
+    ``competed_ms``: the newest day's end at which the user competed for the budget. ``curve_sums``: those
+    that the user's risk curve may be made of, as an event too old for the ring does not renew it; but a
+    change of rules does, at a moment that is the worker's own affair.
+    """
 
     history: History = field(default_factory=History)
     alert: Alert | None = None
@@ -35,6 +43,8 @@ class Customer:
     raised_ms: list[int] = field(default_factory=list[int])
     waited: bool = False
     told_ms: int = 0
+    competed_ms: int = 0
+    curve_sums: tuple[Sums, ...] = ()
 
     def raised_within_week(self, now_ms: int) -> int:
         """Alerts sent, or held out, within the week that ends at ``now_ms``."""
@@ -63,7 +73,25 @@ class Terms(NamedTuple):
 
     def risk(self, customer: Customer, now_ms: int) -> float:
         """The user's risk at ``now_ms``, from the plain history."""
-        return self.model.expected_risk(customer.history, now_ms)
+        return self.model.expected_risk(customer.history, customer.history.sums, now_ms)
+
+    def risks(self, customer: Customer, now_ms: int) -> tuple[float, float]:
+        """Bounds of what the risk at ``now_ms`` may have been taken for: from the curve, or as it is."""
+        history = customer.history
+        sums = {history.sums, *customer.curve_sums}
+        risks = [self.model.expected_risk(history, each, now_ms) for each in sums]
+        return min(risks), max(risks)
+
+    def is_curve(self, customer: Customer, curve: Sequence[float]) -> bool:
+        """Whether these are the risks at the silence grid's steps, of sums that may be in them."""
+        moments = [customer.history.last_ms + silence for silence in self.model.silence_grid_ms]
+        return any(
+            all(
+                abs(self.model.expected_risk(customer.history, sums, at) - risk) < SLACK
+                for at, risk in zip(moments, curve, strict=True)
+            )
+            for sums in customer.curve_sums
+        )
 
     def level(self, risk: float) -> int:
         """How many bands' edges ``risk`` has reached."""

@@ -14,7 +14,6 @@ from streamer.core.partition import Rules
 from streamer.core.policy import Policy
 from streamer.core.user_state import decode_state
 from tests.simulation.customer import Terms
-from tests.simulation.history import RING_TOKENS
 from tests.simulation.models import MODELS
 from tests.simulation.traffic import DAY_MS, HOUR_MS, START_MS, VISITS, Log
 from tests.simulation.witness import Witness
@@ -47,6 +46,15 @@ POLICIES = (
         cooldown_ms=2 * DAY_MS,
         daily_budget=2,
         least_active_days=1,
+    ),
+    Policy(
+        edges=(0.45, 0.6, 0.8),
+        horizon_ms=50 * DAY_MS,
+        alerts_from_ms=START_MS + 90 * DAY_MS,
+        cooldown_ms=DAY_MS,
+        weekly_cap=9,
+        daily_budget=1,
+        raise_dwell_ms=6 * HOUR_MS,
     ),
 )
 SILENCES_MS = (3 * HOUR_MS, 4 * DAY_MS, 12 * DAY_MS, 35 * DAY_MS, 90 * DAY_MS, 410 * DAY_MS)
@@ -133,9 +141,10 @@ class Deployment(RuleBasedStateMachine):
         state, customer = decode_state(self.worker.table[user_id]), self.witness.customers[user_id]
         history, alert, episode = customer.history, customer.alert, state.standing.episode
         events = np.frombuffer(state.running)[_EVENTS]
-        assert events == history.events == len(history.ids) + history.repeated, "lost, or applied twice"
-        assert len(state.ring) // 26 == min(len(history.placed), RING_TOKENS)
+        assert events == history.sums.events == len(history.ids) + history.repeated, "lost, or applied twice"
+        assert len(state.ring) // 26 == len(history.ring)
         assert state.last_ms == history.last_ms
+        self.witness.check_curve(user_id, state.risk_curve())
         assert (episode is None) == (alert is None)
         if episode is not None and alert is not None:
             assert (episode.level, episode.opened_ms) == (alert.level, alert.opened_ms)

@@ -9,7 +9,6 @@ from zlib import crc32
 from schemas.event import Event
 from tests.simulation.traffic import DAY_MS
 
-RING_TOKENS = 8
 HALF_LIFE_MS = 45 * DAY_MS
 
 
@@ -22,43 +21,54 @@ class Past(NamedTuple):
     spent: float
 
 
+class Sums(NamedTuple):
+    """What an event changes even if it is too old for a place among the others."""
+
+    first_ms: int
+    events: int
+
+
 class History:
-    """``placed``: events in order. ``counted``: how many more came too late for a place among them."""
+    """``placed``: events in order, of which all but the ``left`` oldest are in the ring.
+
+    ``counted``: how many more came too late for a place among them.
+    """
 
     def __init__(self) -> None:
         self.placed: list[Past] = []
+        self.left = 0
         self.counted = 0
         self.first_ms = 0
         self.offset = -1
         self.ids: set[str] = set()
         self.repeated = 0
-        self.sums_since_newest = False
 
-    def observe(self, event: Event, offset: int) -> str:
+    def observe(self, event: Event, offset: int, ring_tokens: int) -> str:
         """Take an event in; returns ``duplicate``, ``too old``, ``late`` or ``newest``."""
         spent = {"purchase": event.value or 0.0, "refund": -(event.value or 0.0)}.get(event.type, 0.0)
         past = Past(event.timestamp, crc32(event.event_id.encode()), event.type, spent)
-        ring = self.placed[-RING_TOKENS:]
-        if any(other.id_hash == past.id_hash for other in ring):
+        if any(other.id_hash == past.id_hash for other in self.ring):
             return "duplicate"
         self.offset = offset
         self.repeated += event.event_id in self.ids
         self.ids.add(event.event_id)
         self.first_ms = min(self.first_ms, past.time_ms) if self.placed else past.time_ms
         before = self.before_ring_ms
-        if before is not None and past[:2] < ring[0][:2] and past.time_ms <= before:
+        if before is not None and past[:2] < self.ring[0][:2] and past.time_ms <= before:
             self.counted += 1
-            self.sums_since_newest = True
             return "too old"
         newest = bisect_left(self.placed, past) == len(self.placed)
         insort(self.placed, past)
-        if newest:
-            self.sums_since_newest = False
+        self.left = max(self.left, len(self.placed) - ring_tokens)
         return "newest" if newest else "late"
 
     @property
-    def events(self) -> int:
-        return len(self.placed) + self.counted
+    def sums(self) -> Sums:
+        return Sums(self.first_ms, len(self.placed) + self.counted)
+
+    @property
+    def ring(self) -> list[Past]:
+        return self.placed[self.left :]
 
     @property
     def last_ms(self) -> int:
@@ -67,7 +77,7 @@ class History:
     @property
     def before_ring_ms(self) -> int | None:
         """Time of the newest event that the ring no longer holds."""
-        return self.placed[-RING_TOKENS - 1].time_ms if len(self.placed) > RING_TOKENS else None
+        return self.placed[self.left - 1].time_ms if self.left else None
 
     @property
     def visit_days(self) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.simulation.deployment import Deployment, silences, sizes, visits
-from tests.simulation.traffic import Visit
+from tests.simulation.deployment import POLICIES, Deployment, silences, sizes, visits
+from tests.simulation.traffic import DAY_MS, SECOND_MS, Visit
 from tests.simulation.worker import Worker
+
+DISORDER_MS = POLICIES[0].disorder_ms
 
 
 class EventTime(Deployment):
@@ -74,6 +76,16 @@ class Live(Deployment):
             self.log.now_ms += silence_ms // ticks
             if self.up:
                 self.consume(0, self.log.now_ms)
+
+    @rule(nights=st.integers(1, 3))
+    def night(self, nights: int) -> None:
+        """Nobody comes, and the worker ticks just before a day ends, and just after."""
+        for _ in range(nights):
+            self.log.now_ms = (self.log.now_ms // DAY_MS + 1) * DAY_MS + DISORDER_MS - 5 * SECOND_MS
+            for _ in range(2):
+                if self.up:
+                    self.consume(0, self.log.now_ms)
+                self.log.now_ms += 20 * SECOND_MS
 
     @rule(silence_ms=silences)
     def outage(self, silence_ms: int) -> None:

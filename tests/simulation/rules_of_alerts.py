@@ -5,11 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 from streamer.core.changes import Decision
-from tests.simulation.customer import Alert, Customer, Terms
+from tests.simulation.customer import SLACK, Alert, Customer, Terms
 from tests.simulation.traffic import Delivery
-
-SLACK = 1e-5
-"""Features are 32-bit, and the witness computes with 64."""
 
 
 def check_risk(terms: Terms, customer: Customer, decision: Decision) -> None:

@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from streamer.core.changes import Decision
-from tests.simulation.completeness import check_moment, check_nothing_missing
-from tests.simulation.customer import Alert, Batch, Customer, Terms
+from tests.simulation.completeness import Since, check_competed, check_moment, check_nothing_missing, competes
+from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms
 from tests.simulation.rules_of_alerts import (
-    SLACK,
     check_raise,
     check_resolve,
     check_return,
@@ -38,7 +37,7 @@ class Witness:
         self.customers: dict[str, Customer] = {}
         self.clock_ms = NEVER_MS
         self.tally: dict[str, bool] = {}
-        self._changed_ms = NEVER_MS
+        self._since = Since(NEVER_MS, NEVER_MS)
         self._alert_ids: set[str] = set()
         self._ranked: dict[int, list[tuple[float, bool]]] = defaultdict(list)
 
@@ -50,8 +49,10 @@ class Witness:
     def change(self, terms: Terms) -> None:
         """From now on other rules hold."""
         self.terms = terms
-        self._changed_ms = self.horizon_ms
+        self._since = self._since._replace(settled_ms=self.horizon_ms + HOUR_MS)
         self._ranked.clear()
+        for customer in self.customers.values():
+            customer.curve_sums = (customer.history.sums,)
 
     def judge(
         self, deliveries: Sequence[Delivery], decisions: Sequence[Decision], now_ms: int | None, held: bool
@@ -66,15 +67,25 @@ class Witness:
         if now_ms is not None:
             self.clock_ms = max(self.clock_ms, now_ms)
         batch = Batch(deliveries, decisions, [*horizons, self.horizon_ms], before_ms, now_ms, held)
+        if held or (now_ms is not None and self.horizon_ms - before_ms > LAGS_MS):
+            self._since = self._since._replace(caught_up_ms=self.horizon_ms)
         for user_id in sorted({d.event.user_id for d in deliveries} | {d.user_id for d in decisions}):
             self._follow(user_id, batch)
         for user_id in sorted(self.customers):
             self._forget(user_id, self.horizon_ms)
         self._check_budget(decisions)
         for customer in self.customers.values():
-            check_nothing_missing(self.terms, customer, batch, self._changed_ms + HOUR_MS)
+            check_nothing_missing(self.terms, customer, batch, self._since)
         if now_ms is not None:
             self._check_not_refuted(batch, now_ms)
+
+    def check_curve(self, user_id: str, curve: Sequence[float]) -> None:
+        """A user's curve is that of the rules in force, and there from the grid's first step on."""
+        customer = self.customers[user_id]
+        if self.horizon_ms >= self._since.settled_ms:
+            silent_ms = self.horizon_ms - customer.history.last_ms
+            assert bool(curve) == (silent_ms >= self.terms.model.silence_grid_ms[0])
+            assert not curve or self.terms.is_curve(customer, curve), "not the user's risk curve"
 
     def _follow(self, user_id: str, batch: Batch) -> None:
         mine = [decision for decision in batch.decisions if decision.user_id == user_id]
@@ -86,9 +97,8 @@ class Witness:
                 self._judge(mine.pop(0), batch, arrived)
             self._forget(user_id, batch.horizons_ms[index])
             customer = self.customers.setdefault(user_id, Customer())
-            placement = customer.history.observe(delivery.event, delivery.record.offset)
-            arrived = arrived or placement != "duplicate"
-            customer.told_ms = batch.horizons_ms[index]
+            placement = self._observe(customer, delivery, batch.horizons_ms[index])
+            arrived = arrived or placement in ("newest", "late")
             if placement == "newest":
                 customer.waited = False
                 check_return(self.terms, customer, delivery, mine[0] if mine else None)
@@ -96,6 +106,17 @@ class Witness:
                 self._forget(user_id, batch.horizons_ms[index])
         for decision in mine:
             self._judge(decision, batch, arrived)
+
+    def _observe(self, customer: Customer, delivery: Delivery, horizon_ms: int) -> str:
+        model, history = self.terms.model, customer.history
+        placement = history.observe(delivery.event, delivery.record.offset, model.ring_tokens)
+        if placement in ("newest", "late"):
+            customer.told_ms = horizon_ms
+        if placement in ("newest", "late") or horizon_ms < history.last_ms + model.silence_grid_ms[0]:
+            customer.curve_sums = (history.sums,)
+        elif horizon_ms < self._since.settled_ms:
+            customer.curve_sums += (history.sums,)
+        return placement
 
     def _forget(self, user_id: str, horizon_ms: int) -> None:
         customer = self.customers.get(user_id)
@@ -118,7 +139,7 @@ class Witness:
             check_suppressed(self.terms, customer, decision)
             customer.waited = True
             if decision.obstacle == "budget":
-                self._ranked[decision.decided_ms].append((decision.risk * history.spend, False))
+                self._rank(customer, decision, granted=False)
         elif decision.transition == "raised":
             self._raise(customer, decision, batch, arrived)
         else:
@@ -132,18 +153,19 @@ class Witness:
         check_risk(self.terms, customer, decision)
         assert decision.level == self.terms.level(decision.risk) > 0
         check_raise(self.terms, customer, decision)
-        free = policy.daily_budget is None and policy.raise_dwell_ms == 0 and customer.closed_ms is None
-        settled = decision.decided_ms >= self._changed_ms + HOUR_MS
+        free = policy.daily_budget is None and customer.closed_ms is None
+        noticed_ms = decision.decided_ms - policy.raise_dwell_ms
+        settled = noticed_ms >= max(self._since.settled_ms, customer.told_ms)
         if free and settled and not (arrived or self.live or customer.waited or alert):
-            check_moment(self.terms, customer, decision.decided_ms)
+            check_moment(self.terms, customer, noticed_ms)
         assert sent == (decision.alert_id is not None) == (decision.revision == 1)
         if sent:
             assert decision.alert_id not in self._alert_ids, "an alert's id is its own"
             self._alert_ids.add(decision.alert_id or "")
         if not backfill:
             # Who is held out competes and is capped like everybody.
+            self._rank(customer, decision, granted=True)
             customer.raised_ms.append(decision.decided_ms)
-            self._ranked[decision.decided_ms].append((decision.risk * customer.history.spend, True))
         opened_ms = decision.decided_ms
         customer.alert = Alert(decision.alert_id, 1, decision.level, opened_ms, opened_ms, decision.action)
         if policy.holdout_share > 0 and not backfill:
@@ -164,12 +186,20 @@ class Witness:
         check_risk(self.terms, customer, decision)
         if decision.transition == "escalated":
             past = decision.decided_ms < (policy.alerts_from_ms or 0)
-            assert past or not batch.held, "an escalation waits while the partition lags"
+            backfill = past and alert.action == "backfill"
+            assert backfill or not batch.held, "an escalation waits while the partition lags"
             assert decision.level == self.terms.level(decision.risk) > alert.level
         else:
             assert 0 < decision.level < alert.level
             assert decision.risk < policy.edges[alert.level - 1] - policy.hysteresis
         alert.level = decision.level
+
+    def _rank(self, customer: Customer, decision: Decision, *, granted: bool) -> None:
+        day_ms = decision.decided_ms
+        self._ranked[day_ms].append((decision.risk * customer.history.spend, granted))
+        if competes(self.terms, day_ms):
+            check_competed(self.terms, customer, day_ms - DAY_MS, self._since)
+            customer.competed_ms = day_ms
 
     def _check_budget(self, decisions: Sequence[Decision]) -> None:
         """A day's budget is spent whole before anyone goes without, on those with the most to lose."""
@@ -190,8 +220,6 @@ class Witness:
         policy = self.terms.rules.policy
         for decision in batch.decisions:
             if decision.transition not in ("raised", "escalated") or decision.action not in FOR_NOW:
-                continue
-            if decision.decided_ms < (policy.alerts_from_ms or 0):
                 continue
             assert decision.decided_ms >= self.horizon_ms - LAGS_MS, "found late, yet not held"
             for event, record in batch.deliveries:
