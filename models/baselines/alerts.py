@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
-import numpy as np
-
-from models.baselines.logistic import ANY_RECENCY, ANY_RFM, RECENCY, RFM, LogisticRisk
-from models.baselines.risk_model import FeatureRiskModel
-from models.configuration import ChurnTypes
-from models.examples import cut_moments, label
+from models.baselines.fit import fit_logistic, lessons
+from models.baselines.risk_model import as_model
+from models.configuration import ChurnTypes, Task
 from models.histories import collect
-from schemas.errors import ConfigurationError
 from schemas.event import Event
-from streamer.core.aggregates import DAY_MS
 from streamer.core.model import RiskModel
-
-_CUT_EVERY_MS: Final = 7 * DAY_MS
 
 
 def fit_baselines(
@@ -36,23 +28,6 @@ def fit_baselines(
     :class:`~schemas.errors.ConfigurationError` where there are too few events before ``until_ms``.
     """
     histories = collect(events, until_ms, like.calendar, currency)
-    earliest_ms = int(histories.times.min(initial=until_ms)) + 2 * horizon_ms
-    cuts = np.arange(until_ms - horizon_ms, earliest_ms, -_CUT_EVERY_MS)
-    if not len(cuts):
-        raise ConfigurationError(
-            "the baselines need events from three horizons before --from: give more data"
-        )
-    examples = label(histories, cut_moments(histories, cuts, active_ms), horizon_ms, churn_types, until_ms)
-    if len(np.unique(examples.churned[~np.isnan(examples.churned)])) < 2:
-        raise ConfigurationError("before --from all users churned or none did: choose a later --from")
-    names = (
-        {"recency": RECENCY, "rfm": RFM}
-        if churn_types == "purchase"
-        else {"recency": ANY_RECENCY, "rfm": ANY_RFM}
-    )
-    return {
-        name: FeatureRiskModel(
-            name, LogisticRisk(features, examples), like.silence_grid_ms, like.ring_tokens, like.calendar
-        )
-        for name, features in names.items()
-    }
+    task = Task(until_ms, horizon_ms, active_ms, churn_types)
+    risks = fit_logistic(lessons(histories, task, "--from"), task)
+    return {name: as_model(name, risk, like) for name, risk in risks.items()}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.calendar import Calendar
-from streamer.core.model import Encoding
+from streamer.core.model import Encoding, RiskModel
 from streamer.core.reference import ReferencePoint
 
 FeatureRisk = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
@@ -44,3 +44,8 @@ class FeatureRiskModel:
     ) -> npt.NDArray[np.float64]:
         """See :class:`~streamer.core.model.RiskModel`."""
         return self.risk(features)
+
+
+def as_model(name: str, risk: FeatureRisk, like: RiskModel) -> RiskModel:
+    """``risk`` as a model that is asked at the silences of ``like`` and counts days by its calendar."""
+    return FeatureRiskModel(name, risk, like.silence_grid_ms, like.ring_tokens, like.calendar)
