@@ -27,6 +27,19 @@ SOURCES: Final[dict[str, Source]] = {
     "complete-journey": Source(
         "complete_journey", "A year of 2,469 households' grocery baskets; comes with a package.", None
     ),
+    "online-retail": Source(
+        "online_retail",
+        "A year of a wholesaler's invoices and cancellations (UCI).",
+        "The table of invoice lines, as .parquet or .csv.",
+    ),
+    "cdnow": Source("cdnow", "Purchases of CDs, 1997 and 1998.", "CDNOW_master.txt."),
+    "taobao": Source(
+        "taobao", "Clicks and purchases over nine days of 2017.", "UserBehavior.csv, or the head of it."
+    ),
+    "retailrocket": Source("retailrocket", "Clicks and purchases over 4.5 months of 2015.", "events.csv."),
+    "rees46": Source(
+        "rees46", "Clicks and purchases of several shops, 2019 and 2020.", "The CSV file of a month."
+    ),
 }
 
 

@@ -32,7 +32,7 @@ class FileKind(NamedTuple):
 def kind_of(path: Path) -> FileKind:
     """The kind that the name says; raises ``ConfigurationError`` for a name that says none."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    compression = _COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    compression = compression_of(path)
     if compression is not None:
         suffixes.pop()
     file_format = _FORMATS.get(suffixes[-1]) if suffixes else None
@@ -42,6 +42,11 @@ def kind_of(path: Path) -> FileKind:
             "each also with .gz or .zst, and .parquet."
         )
     return FileKind(file_format, compression)
+
+
+def compression_of(path: Path) -> Compression | None:
+    """The compression that the name's last ending says."""
+    return _COMPRESSIONS.get(path.suffix.lower())
 
 
 def files_extra(module: str) -> ModuleType:
