@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.baselines.bg_nbd import BgNbd, Purchases, fit_bg_nbd
+from models.baselines.returns import returns_of
 from models.calibration import fit_platt
 from models.configuration import Task
 from models.examples import Examples
 from streamer.core.aggregates import DAY_MS
-from streamer.core.features import FEATURES
 
 _DAYS_A_WEEK: Final = 7.0
 
@@ -30,7 +30,7 @@ class BgNbdRisk:
     """
 
     def __init__(self, everyone: npt.NDArray[np.float32], examples: Examples, task: Task) -> None:
-        self._any = task.churn_types == "any"
+        self._churn_types = task.churn_types
         self._weeks = task.horizon_ms / DAY_MS / _DAYS_A_WEEK
         self.model: BgNbd = fit_bg_nbd(self._purchases(everyone))
         known = ~np.isnan(examples.churned)
@@ -45,16 +45,7 @@ class BgNbdRisk:
         return -np.log(np.maximum(expected, 1e-12))
 
     def _purchases(self, features: npt.NDArray[np.float32]) -> Purchases:
-        """Counts and times, which the features hold as ``log1p``."""
-
-        def days(name: str) -> npt.NDArray[np.float64]:
-            return np.expm1(features[:, FEATURES.index(name)].astype(np.float64))
-
-        count, gap, since = (
-            ("visit_days", "gap_mean", "silence")
-            if self._any
-            else ("purchase_days", "purchase_gap_mean", "since_purchase")
-        )
-        repeats = np.maximum(np.round(days(count)) - 1.0, 0.0)
-        last = repeats * days(gap)
-        return Purchases(repeats, last / _DAYS_A_WEEK, (last + days(since)) / _DAYS_A_WEEK)
+        returns = returns_of(features, self._churn_types)
+        repeats = np.maximum(returns.count - 1.0, 0.0)
+        last = repeats * returns.gap
+        return Purchases(repeats, last / _DAYS_A_WEEK, (last + returns.since) / _DAYS_A_WEEK)

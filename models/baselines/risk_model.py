@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.calendar import Calendar
+from streamer.core.changes import NO_OUTLOOK, Outlook
 from streamer.core.model import Encoding, RiskModel
 from streamer.core.reference import ReferencePoint
 
@@ -44,6 +45,15 @@ class FeatureRiskModel:
     ) -> npt.NDArray[np.float64]:
         """See :class:`~streamer.core.model.RiskModel`."""
         return self.risk(features)
+
+    def outlook(
+        self,
+        hidden: npt.NDArray[np.float32],  # noqa: ARG002 - the protocol's
+        features: npt.NDArray[np.float32],  # noqa: ARG002 - the protocol's
+        rings: Sequence[bytes],
+    ) -> list[Outlook]:
+        """Only risk is compared: nothing else is told."""
+        return [NO_OUTLOOK for _ in rings]
 
 
 def as_model(name: str, risk: FeatureRisk, like: RiskModel) -> RiskModel:

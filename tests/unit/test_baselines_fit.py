@@ -66,7 +66,9 @@ def test_every_baseline_ranks_those_who_left_first_and_is_a_probability(historie
         assert values.mean() == pytest.approx(learnt.examples.churned.mean(), abs=0.02), name
         np.testing.assert_array_equal(values, again[name](learnt.examples.features))
         model = as_model(name, risk, FixedModel())
-        np.testing.assert_array_equal(values, model.query(np.zeros((0, 1)), learnt.examples.features))
+        np.testing.assert_array_equal(
+            values, model.query(np.zeros((0, 1), np.float32), learnt.examples.features)
+        )
 
 
 def test_too_little_history_and_one_outcome_are_refused(histories: Histories) -> None:

@@ -1,0 +1,1 @@
+"""Judging risks: a bundle beside its baselines, on cuts whose outcome is known."""
