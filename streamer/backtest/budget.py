@@ -27,6 +27,15 @@ def with_watch_edge(policy: Policy, watch: float) -> Policy:
     )
 
 
+def policy_for(name: str, policy: Policy) -> Policy:
+    """``policy`` for comparing models, without what only a deployment needs.
+
+    Silence alone sees most departures only when they are longer than the horizon: ``recency`` has the time.
+    """
+    alike = msgspec.structs.replace(policy, daily_budget=None, holdout_share=0.0, alerts_from_ms=None)
+    return msgspec.structs.replace(alike, horizon_ms=alike.expiry_ms) if name == "recency" else alike
+
+
 def edge_for(wanted: float, trial: Callable[[float], tuple[int, T]]) -> tuple[float, T]:
     """The edge at which ``trial`` counts about ``wanted`` alerts, and what else the trial gave there.
 

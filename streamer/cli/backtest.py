@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import click
-import msgspec
 
 from schemas.bundle import Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+from streamer.backtest.budget import policy_for
 from streamer.backtest.judgement import Period
 from streamer.backtest.run import Backtest, Row, shop_of
 from streamer.cli.progress_line import ProgressLine
@@ -22,7 +22,6 @@ from streamer.cli.report import report_option, write_report
 from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Instant
 from streamer.core.model import RiskModel
-from streamer.core.policy import Policy
 from streamer.files import read_events
 from streamer.onnx.bundle import load_bundle
 from streamer.onnx.risk_model import OnnxRiskModel
@@ -97,10 +96,9 @@ def command(
         backtest = Backtest(shop, period, line.stage)
         rows = [backtest.of_policy("policy", model, policy)]
         if alerts_a_week is not None:
-            alike = msgspec.structs.replace(policy, daily_budget=None, holdout_share=0.0, alerts_from_ms=None)
             baselines = _baselines(events, from_ms, manifest, settings, model)
             for name, each in {"bundle": model, **baselines}.items():
-                rows.append(backtest.of_budget(name, each, _for(name, alike), alerts_a_week))
+                rows.append(backtest.of_budget(name, each, policy_for(name, policy), alerts_a_week))
         seconds = line.seconds
     click.echo(
         f"raised from {format_timestamp(period.from_ms)} to {format_timestamp(period.to_ms)}; "
@@ -119,11 +117,6 @@ def command(
             "rows": rows,
         },
     )
-
-
-def _for(name: str, policy: Policy) -> Policy:
-    """Silence alone sees most departures only when they are longer than the horizon: it may have its time."""
-    return msgspec.structs.replace(policy, horizon_ms=policy.expiry_ms) if name == "recency" else policy
 
 
 def _baselines(
