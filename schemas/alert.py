@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from schemas.event import EVENT_TYPES
 from schemas.parts import Evidence, ModelReference, Probability, Timestamp
 
 Transition = Literal["raised", "escalated", "deescalated", "resolved"]
@@ -71,10 +72,38 @@ class Driver(Struct, frozen=True):
 
 
 class ExpectedValue(Struct, frozen=True):
-    """What the user is expected to spend within the horizon; null in an alert where too little is known."""
+    """What the user is expected to spend within the horizon, less refunds; null where too little is known.
+
+    ``currency`` is the deployment's, null where its settings name none.
+    """
 
     amount: float
     currency: str | None
+
+
+class NextAction(Struct, frozen=True):
+    """The likeliest type of the user's next event, and its probability among all types."""
+
+    type: Annotated[str, Meta(description="one of: " + ", ".join(EVENT_TYPES))]
+    probability: Probability
+
+
+class NextCategory(Struct, frozen=True):
+    """The likeliest category of the user's next event.
+
+    Rare categories may share a place in the model with a frequent one, whose name and probability then
+    stand for all of them.
+    """
+
+    category: str
+    probability: Probability
+
+
+class Outlook(Struct, frozen=True):
+    """What the user will probably do once they are back; null for what too little is known of."""
+
+    next_action: NextAction | None
+    next_category: NextCategory | None
 
 
 class NextBestAction(Struct, frozen=True):
@@ -98,6 +127,7 @@ class AlertData(Struct, frozen=True, kw_only=True):
     drivers: Annotated[tuple[Driver, ...], Meta(max_length=MAX_DRIVERS)] = ()
     expected_next_purchase_at: Timestamp | None = None
     expected_value: ExpectedValue | None = None
+    outlook: Outlook | None = None
     next_best_action: NextBestAction | None = None
     model: ModelReference
     evidence: Evidence

@@ -15,8 +15,12 @@ MANIFEST_NAME: Final = "manifest.json"
 GOLDEN_NAME: Final = "golden.json"
 STEP_NAME: Final = "step.onnx"
 QUERY_NAME: Final = "query.onnx"
+REBUILD_NAME: Final = "rebuild.onnx"
+ALERT_NAME: Final = "alert.onnx"
 
 Count = Annotated[int, Meta(ge=1)]
+
+VariantName = Literal["aggregates", "sequence", "both"]
 
 
 class TrainingWindow(Struct, frozen=True, rename={"from_": "from"}):
@@ -77,6 +81,39 @@ class Reference(Struct, frozen=True):
     hidden: tuple[float, ...]
 
 
+class VariantFigures(Struct, frozen=True, kw_only=True):
+    """What the query head made of the validation cuts, given aggregates, the sequence, or both.
+
+    Figures are means over ``seeds`` fits. ``spread``: their standard deviations over the seeds, by name;
+    empty for one seed. ``behind``: how much higher the log loss is than the best variant's, with its standard
+    error.
+    """
+
+    variant: VariantName
+    seeds: Count
+    auroc: float
+    pr_auc: float
+    log_loss: float
+    brier: float
+    ece: float
+    spread: dict[str, float] = {}
+    behind: float
+    behind_error: float
+
+
+class AlertHeads(Struct, frozen=True):
+    """What the outputs of the alert graph mean.
+
+    ``spend``: false where training saw too few amounts for an expected value. ``types``: those that training
+    saw, the others are never told. ``categories``: of each bucket the category that training saw most, null
+    for none.
+    """
+
+    spend: bool
+    types: tuple[str, ...]
+    categories: tuple[str | None, ...]
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """``manifest.json``. Durations are in the unit of their name; ``features`` are in the input's order."""
 
@@ -101,7 +138,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     features: tuple[str, ...]
     calibration: Calibration
     reference: Annotated[Reference | None, Meta(description="null: alerts have no drivers")] = None
+    alert: Annotated[AlertHeads | None, Meta(description="null: the bundle has no alert graph")] = None
     metrics: dict[str, float]
+    variant: Annotated[VariantName | None, Meta(description="what is served; null: not compared")] = None
+    ablation: Annotated[tuple[VariantFigures, ...], Meta(description="simplest variant first")] = ()
+    interrupted: Annotated[bool, Meta(description="training was ended early by hand")] = False
     sha256: Annotated[dict[str, Sha256], Meta(description="of every other file of the bundle, by its name")]
     opset: Count
     libraries: Annotated[dict[str, str], Meta(description="versions of what trained and exported it")]

@@ -1,7 +1,7 @@
 """``golden.json``: histories and what a bundle must make of them, checked whenever it is loaded.
 
 Histories are given as packed tokens, so that the check spans everything between a stored token and a
-probability: inputs, transformer, aggregates, features and query head.
+probability: inputs, transformer, aggregates, features and heads.
 """
 
 from __future__ import annotations
@@ -14,15 +14,28 @@ from msgspec import Struct
 from schemas.errors import BundleError
 
 
+class GoldenAlert(Struct, frozen=True):
+    """What the alert graph must answer after a history's last token.
+
+    ``spend``: at a silence of 0 and at each step of the grid; ``types`` and ``categories``: at the first.
+    """
+
+    spend: tuple[float, ...]
+    types: tuple[float, ...]
+    categories: tuple[float, ...]
+
+
 class GoldenHistory(Struct, frozen=True):
     """One user. ``hidden``: the vector after the ``n``-th token, by ``n`` in decimal.
 
     ``probabilities``: the risk after the last token, at a silence of 0 and at each step of the grid.
+    ``alert``: null where the bundle has no alert graph.
     """
 
     tokens: bytes
     hidden: dict[str, tuple[float, ...]]
     probabilities: tuple[float, ...]
+    alert: GoldenAlert | None = None
 
 
 class Golden(Struct, frozen=True):

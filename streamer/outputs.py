@@ -7,8 +7,9 @@ from hashlib import sha256
 
 import msgspec
 
-from schemas.alert import BANDS, AlertData, Risk, alert_of
+from schemas.alert import BANDS, AlertData, ExpectedValue, NextAction, NextCategory, Risk, alert_of
 from schemas.alert import Driver as DriverMessage
+from schemas.alert import Outlook as OutlookMessage
 from schemas.bundle import ChurnDefinition
 from schemas.decision import Decision as DecisionMessage
 from schemas.encoding import JSON_HEADERS, alert_headers, encode_alert, encode_decision, encode_score
@@ -16,7 +17,7 @@ from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
-from streamer.core.changes import Decision, Driver
+from streamer.core.changes import Decision, Driver, Outlook
 from streamer.core.policy import Policy
 from streamer.core.user_state import UserState
 from streamer.repartition import unpack_place
@@ -40,7 +41,10 @@ def policy_hash(policy: Policy) -> str:
 
 @dataclass(frozen=True)
 class Messages:
-    """Builds messages that name one model, one policy and one source topic."""
+    """Builds messages that name one model, one policy and one source topic.
+
+    ``currency``: of all amounts, ``None`` where they count whatever theirs.
+    """
 
     topic_prefix: str
     source_topic: str
@@ -50,6 +54,7 @@ class Messages:
     policy_sha256: str
     silence_grid_ms: tuple[int, ...]
     reference_risk: float | None
+    currency: str | None = None
 
     def alert(self, decision: Decision, partition: int) -> Message:
         """One revision of an alert: a decision that is sent."""
@@ -73,6 +78,8 @@ class Messages:
             reason=decision.reason,
             drivers=tuple(_driver(driver) for driver in decision.drivers),
             expected_next_purchase_at=None if due_ms is None else format_timestamp(due_ms),
+            expected_value=self._expected_value(decision.outlook),
+            outlook=_outlook(decision.outlook),
             model=self.model,
             evidence=self._evidence(partition, decision.offset),
         )
@@ -120,6 +127,11 @@ class Messages:
         )
         return Message(topic, user_id.encode(), encode_score(score), JSON_HEADERS)
 
+    def _expected_value(self, outlook: Outlook) -> ExpectedValue | None:
+        if outlook.spend is None:
+            return None
+        return ExpectedValue(round(outlook.spend, FIGURE_DECIMALS), self.currency)
+
     def _evidence(self, partition: int, offset: int) -> Evidence:
         """Where the shop's own record lies, also if another partition has forwarded it."""
         place = unpack_place(partition, offset)
@@ -132,6 +144,16 @@ def _driver(driver: Driver) -> DriverMessage:
         _figure(driver.value),
         _figure(driver.usual),
         round(driver.importance, IMPORTANCE_DECIMALS),
+    )
+
+
+def _outlook(outlook: Outlook) -> OutlookMessage | None:
+    action, category = outlook.action, outlook.category
+    if action is None and category is None:
+        return None
+    return OutlookMessage(
+        action and NextAction(action.name, round(action.probability, PROBABILITY_DECIMALS)),
+        category and NextCategory(category.name, round(category.probability, PROBABILITY_DECIMALS)),
     )
 
 

@@ -72,6 +72,7 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
         policy_sha256=policy_hash(policy),
         silence_grid_ms=model.silence_grid_ms,
         reference_risk=manifest.reference.probability if manifest.reference else None,
+        currency=settings.currency,
     )
     rules = Rules(policy, manifest.churn_definition.types == "any", partitions)
     return ScoringStage(

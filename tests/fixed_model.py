@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from schemas.event import EVENT_TYPES
 from streamer.core.aggregates import AGGREGATES, DAY_MS
 from streamer.core.calendar import UTC, Calendar
+from streamer.core.changes import Likely, Outlook
 from streamer.core.features import FEATURES
 from streamer.core.model import Encoding
 from streamer.core.reference import ReferencePoint
@@ -49,3 +51,24 @@ class FixedModel:
         detail = (hidden[:, 1:].astype(np.float64) * (1e-3, 1e-6, 1e-7)).sum(axis=1)
         logit = -3.0 + 1.3 * silence + 0.3 * silence * rate + 3.0 * emptied + detail
         return 1.0 / (1.0 + np.exp(-logit))
+
+    def outlook(
+        self,
+        hidden: npt.NDArray[np.float32],
+        features: npt.NDArray[np.float32],
+        rings: Sequence[bytes],
+    ) -> list[Outlook]:
+        """More to spend with each token of the ring; the newest one's type and category again."""
+        outlooks = []
+        for emptied, silence, ring in zip(
+            hidden[:, 0].tolist(), features[:, _SILENCE].tolist(), rings, strict=True
+        ):
+            newest, chance = as_array(ring)[-1], 1.0 / (1.0 + emptied + silence)
+            outlooks.append(
+                Outlook(
+                    float(len(ring)),
+                    Likely(EVENT_TYPES[newest["type"]], chance),
+                    Likely(str(newest["category"]), chance / 2.0),
+                )
+            )
+        return outlooks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from schemas.alert import DriverCode
 
@@ -21,14 +21,35 @@ class Driver(NamedTuple):
     importance: float
 
 
+class Likely(NamedTuple):
+    """What is likeliest to come, and how likely it is."""
+
+    name: str
+    probability: float
+
+
+class Outlook(NamedTuple):
+    """What is to be expected of a user; ``None`` for what is not known.
+
+    ``spend``: money, less refunds, within the horizon. ``action``, ``category``: of the user's next event.
+    """
+
+    spend: float | None = None
+    action: Likely | None = None
+    category: Likely | None = None
+
+
+NO_OUTLOOK: Final = Outlook()
+
+
 class Decision(NamedTuple):
     """One decision of the policy; it is an alert where ``action`` is ``sent``.
 
     ``transition`` is what was, or would have been, sent, and ``reason`` what brought it about;
     ``obstacle`` says why it was not sent. ``alert_id`` and ``revision`` belong to what was sent. Times are
     epoch milliseconds; ``level`` 1 is the lowest band; ``offset`` is that of the user's newest record.
-    ``drivers`` come with alerts that are open, the most important first; ``next_purchase_ms``, when the next
-    purchase is due, with all alerts sent, where it is known.
+    ``drivers``, the most important first, and ``outlook`` come with alerts that are open;
+    ``next_purchase_ms``, when the next purchase is due, with all alerts sent, where it is known.
     """
 
     user_id: str
@@ -44,6 +65,7 @@ class Decision(NamedTuple):
     last_ms: int
     offset: int
     drivers: tuple[Driver, ...] = ()
+    outlook: Outlook = NO_OUTLOOK
     next_purchase_ms: int | None = None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from streamer.core.aggregates import count_late
 from streamer.core.calendar import Calendar
-from streamer.core.changes import Decision, Driver, Moment, Output, Reason
+from streamer.core.changes import Decision, Moment, Output, Reason
 from streamer.core.lifecycle import Situation, consider, resolve
 from streamer.core.money import spend_rate
 from streamer.core.policy import Policy
@@ -209,14 +209,12 @@ class _User:
             rank = Rank(self.user_id, standing.rank_ms, state.risk * spend_rate(state.running))
             yield rank
             verdict = consider(standing, now._replace(granted=rank.granted), policy)
-        drivers: tuple[Driver, ...] = ()
+        explained = Explain(self.user_id, state, self.setting.any_event_returns)
         if any(
             decision.action == "sent" and decision.transition != "resolved" for decision in verdict.decisions
         ):
-            explain = Explain(self.user_id, state, self.setting.any_event_returns)
-            yield explain
-            drivers = explain.drivers
-        self._put_out(state, moment, verdict.decisions, drivers)
+            yield explained
+        self._put_out(state, moment, verdict.decisions, explained)
         self._set_deadline(state, verdict.again_ms)
 
     def _situation(self, state: UserState, moment: Moment, now_ms: int, reason: Reason) -> Situation:
@@ -269,14 +267,15 @@ class _User:
         state: UserState,
         moment: Moment,
         decisions: Iterable[Decision],
-        drivers: tuple[Driver, ...] = (),
+        explained: Explain | None = None,
     ) -> None:
-        """Put decisions on record; those sent also say why, and when the next purchase is due."""
+        """Put decisions on record; those sent also say why, and what to expect."""
         for decision in decisions:
             if decision.action == "sent":
-                decision = decision._replace(
-                    drivers=drivers, next_purchase_ms=expected_next_purchase_ms(state.running)
-                )
+                due_ms = expected_next_purchase_ms(state.running)
+                decision = decision._replace(next_purchase_ms=due_ms)
+                if explained is not None:
+                    decision = decision._replace(drivers=explained.drivers, outlook=explained.outlook)
             self.outputs.append(Output(moment, decision))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.calendar import Calendar
+from streamer.core.changes import Outlook
 from streamer.core.reference import ReferencePoint
 
 
@@ -66,5 +67,18 @@ class RiskModel(Protocol):
         """Probability ``[queries]`` of no event of the churn kind within the horizon.
 
         ``hidden``: ``[queries, width]``; ``features``: ``[queries, len(FEATURES)]``.
+        """
+        ...
+
+    def outlook(
+        self,
+        hidden: npt.NDArray[np.float32],
+        features: npt.NDArray[np.float32],
+        rings: Sequence[bytes],
+    ) -> Sequence[Outlook]:
+        """What to expect of each user at the moment of ``features``; only alerts ask.
+
+        ``hidden`` ``[users, width]``, ``features`` ``[users, len(FEATURES)]``; ``rings``: the users' packed
+        tokens, newest last. A model that cannot tell leaves every part open.
         """
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streamer.core.changes import Driver
+from streamer.core.changes import NO_OUTLOOK, Driver, Outlook
 from streamer.core.ring import Placed
 from streamer.core.user_state import UserState
 
@@ -39,7 +39,9 @@ class RiskAt(NamedTuple):
 
 @dataclass
 class Explain:
-    """Find the drivers of ``state.risk``, the risk as of ``state.scored_ms``; sets ``drivers``.
+    """Say why ``state.risk``, the risk as of ``state.scored_ms``, is so high, and what is to be expected.
+
+    Sets ``drivers`` and ``outlook``.
 
     ``any_event_returns``: churn is the absence of any event, not of purchases.
     """
@@ -48,6 +50,7 @@ class Explain:
     state: UserState
     any_event_returns: bool
     drivers: tuple[Driver, ...] = ()
+    outlook: Outlook = NO_OUTLOOK
 
 
 @dataclass

@@ -12,6 +12,7 @@ from streamer.core.calendar import Calendar
 from streamer.core.drivers import COALITIONS, coalitions, drivers_of, importances
 from streamer.core.features import features_at
 from streamer.core.model import Encoding, RiskModel
+from streamer.core.outlook import told
 from streamer.core.requests import Curve, Explain, Place, RiskAt
 from streamer.core.rhythm import Rhythm
 from streamer.core.ring import Placement
@@ -66,12 +67,19 @@ def answer_risks(risks: Sequence[RiskAt], model: RiskModel) -> None:
 
 
 def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> None:
-    """Find the drivers of risks that were just asked of ``model``; none where it has no reference point."""
-    if not explanations or model.reference is None:
+    """Find drivers and outlooks of users whose risks were just asked of ``model``, as far as it can tell."""
+    if not explanations:
         return
     states = [request.state for request in explanations]
+    aggregates, hidden = _stack([state.running for state in states]), _hidden(states)
     moments = np.array([state.scored_ms for state in states], dtype=np.float64)
-    asked = coalitions(_stack([s.running for s in states]), _hidden(states), moments, model.reference)
+    rings = [state.ring for state in states]
+    outlooks = model.outlook(hidden, features_at(aggregates, moments), rings)
+    for request, outlook in zip(explanations, outlooks, strict=True):
+        request.outlook = told(outlook, request.state.running)
+    if model.reference is None:
+        return
+    asked = coalitions(aggregates, hidden, moments, model.reference)
     probabilities = model.query(*asked).reshape(-1, COALITIONS)
     for request, row in zip(explanations, probabilities.tolist(), strict=True):
         rhythm = Rhythm(request.state.running, request.state.scored_ms)

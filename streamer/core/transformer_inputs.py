@@ -74,15 +74,15 @@ def transformer_inputs(
     codes = np.stack(
         [
             tokens["type"].astype(np.int64),
-            _bucket(tokens["category"], category_buckets),
-            _bucket(tokens["item"], item_buckets),
+            bucket(tokens["category"], category_buckets),
+            bucket(tokens["item"], item_buckets),
         ],
         axis=1,
     )
     return TransformerInputs(codes, numbers)
 
 
-def _bucket(hashes: npt.NDArray[np.uint32], buckets: int) -> npt.NDArray[np.int64]:
-    """Bucket 0 for the hash 0 (absent), else 1 to ``buckets - 1``."""
+def bucket(hashes: npt.NDArray[np.uint32], buckets: int) -> npt.NDArray[np.int64]:
+    """Where each hash falls: bucket 0 for the hash 0 (absent), else 1 to ``buckets - 1``."""
     wide = hashes.astype(np.int64)
     return np.where(wide == 0, 0, 1 + wide % (buckets - 1))

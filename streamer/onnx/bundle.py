@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME, STEP_NAME, Manifest, decode_manifest
+import onnxruntime
+import structlog
+
+from schemas.bundle import (
+    ALERT_NAME,
+    GOLDEN_NAME,
+    MANIFEST_NAME,
+    QUERY_NAME,
+    REBUILD_NAME,
+    STEP_NAME,
+    Manifest,
+    decode_manifest,
+)
 from schemas.errors import BundleError, ConfigurationError
 from schemas.event import EVENT_TYPES
 from schemas.golden import decode_golden
@@ -19,7 +32,7 @@ from streamer.time_zone import calendar_of
 
 __all__ = ["Bundle", "load_bundle"]
 
-_FILES = (STEP_NAME, QUERY_NAME, GOLDEN_NAME)
+log = structlog.get_logger(__name__)
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -32,18 +45,25 @@ def load_bundle(path: Path) -> Bundle:
     data = _read(path, MANIFEST_NAME)
     manifest = decode_manifest(data, str(path / MANIFEST_NAME))
     _check_fit(manifest, path / MANIFEST_NAME)
-    files = {name: _read_checked(path, name, manifest) for name in _FILES}
+    golden = decode_golden(_read_checked(path, GOLDEN_NAME, manifest), str(path / GOLDEN_NAME))
     bundle = Bundle(
         path=path,
         manifest=manifest,
         calendar=_calendar(manifest, path / MANIFEST_NAME),
         sha256=sha256(data).hexdigest(),
-        step=open_graph(files[STEP_NAME], path / STEP_NAME),
-        query=open_graph(files[QUERY_NAME], path / QUERY_NAME),
+        step=_open(path, STEP_NAME, manifest),
+        query=_open(path, QUERY_NAME, manifest),
+        rebuild=_open(path, REBUILD_NAME, manifest) if REBUILD_NAME in manifest.sha256 else None,
+        alert=_open(path, ALERT_NAME, manifest) if manifest.alert is not None else None,
     )
-    golden = decode_golden(files[GOLDEN_NAME], str(path / GOLDEN_NAME))
-    check_golden(bundle, golden, path / GOLDEN_NAME)
+    if not check_golden(bundle, golden, path / GOLDEN_NAME):
+        log.warning("the rebuild graph rounds otherwise than stepping here: caches are rebuilt by steps")
+        return replace(bundle, rebuild=None)
     return bundle
+
+
+def _open(path: Path, name: str, manifest: Manifest) -> onnxruntime.InferenceSession:
+    return open_graph(_read_checked(path, name, manifest), path / name)
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -93,8 +113,22 @@ def _check_fit(manifest: Manifest, file: Path) -> None:
             f"{file}: the reference point names other aggregates than this program keeps, or its hidden "
             f"vector has not the width {manifest.width}: train the bundle again."
         )
+    _check_alert_heads(manifest, file)
     if manifest.token_encoding.types > len(EVENT_TYPES):
         raise BundleError(
             f"{file} knows {manifest.token_encoding.types} event types and this program {len(EVENT_TYPES)}: "
             "use the program's version that made it."
+        )
+
+
+def _check_alert_heads(manifest: Manifest, file: Path) -> None:
+    heads = manifest.alert
+    if heads is None:
+        return
+    unknown = set(heads.types) - set(EVENT_TYPES)
+    if unknown or len(heads.categories) != manifest.token_encoding.category_buckets:
+        raise BundleError(
+            f"{file}: the alert graph's vocabulary does not fit: types that this program does not know "
+            f"({', '.join(sorted(unknown)) or 'none'}), or not one category for each bucket. Train the "
+            "bundle again, or use the program's version that made it."
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,24 +12,29 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import BundleError
-from schemas.golden import Golden, GoldenHistory
+from schemas.golden import Golden, GoldenAlert, GoldenHistory
 from streamer.core.aggregates import empty, fold
 from streamer.core.features import features_at
 from streamer.core.model import Encoding
 from streamer.core.token import TOKEN_BYTES, as_array
 from streamer.onnx.graphs import Bundle
+from streamer.onnx.outlook import AlertGraph
 from streamer.onnx.risk_model import OnnxRiskModel
 
 TOLERANCE: Final = 1e-5
 """Relative to 1 + the expected magnitude: another processor may sum in another order."""
 
 
-def check_golden(bundle: Bundle, golden: Golden, file: Path) -> None:
-    """Raise ``BundleError`` unless ``bundle`` gives what ``golden``, read from ``file``, expects."""
-    model = OnnxRiskModel(bundle, cache_users=1)
+def check_golden(bundle: Bundle, golden: Golden, file: Path) -> bool:
+    """Whether the rebuild graph gives the very bits of stepping, where there is one.
+
+    Raises ``BundleError`` unless ``bundle`` gives what ``golden``, read from ``file``, expects.
+    """
+    exact = True
     for number, history in enumerate(golden.histories):
         try:
-            difference = _difference(model, history)
+            difference = max(_of_hidden(bundle, history), _of_heads(bundle, history))
+            exact = exact and _rebuilds_exactly(bundle, history)
         except Exception as error:
             raise BundleError(
                 f"{file}: golden history {number} cannot be run through the graphs: {error}. "
@@ -38,35 +45,74 @@ def check_golden(bundle: Bundle, golden: Golden, file: Path) -> None:
                 f"{file}: the graphs differ from golden history {number} by {difference:.2g}, more than "
                 f"{TOLERANCE:g}: the bundle does not fit this program or this ONNX Runtime; train it again."
             )
+    return exact
 
 
-def _difference(model: OnnxRiskModel, history: GoldenHistory) -> float:
-    """Largest deviation from what is expected; the history is served event by event."""
-    model.forget_all()
-    hidden = np.empty((1, 0), np.float32)
+def _of_hidden(bundle: Bundle, history: GoldenHistory) -> float:
+    """Largest deviation of hidden vectors: stepped to event by event, and rebuilt from the last tokens."""
+    stepping = OnnxRiskModel(bundle, cache_users=1)
     worst = 0.0
-    for count in range(1, len(history.tokens) // TOKEN_BYTES + 1):
-        hidden = model.encode([_encoding(history.tokens, count, model.ring_tokens)])
+    for count, encoding in _encodings(history.tokens, stepping.ring_tokens):
+        hidden = stepping.encode([encoding])
         if (expected := history.hidden.get(str(count))) is not None:
-            worst = max(worst, _deviation(hidden[0], expected))
-    return max(worst, _deviation(_probabilities(model, history.tokens, hidden), history.probabilities))
+            rebuilt = OnnxRiskModel(bundle, cache_users=1).encode([encoding])
+            worst = max(worst, _deviation(hidden[0], expected), _deviation(rebuilt[0], expected))
+    return worst
 
 
-def _encoding(tokens: bytes, count: int, capacity: int) -> Encoding:
-    first = max(0, count - capacity)
-    ring = tokens[first * TOKEN_BYTES : count * TOKEN_BYTES]
-    before = float(as_array(tokens)["time"][first - 1]) if first else math.nan
-    return Encoding("golden", ring, count - 1, before, appended=True)
-
-
-def _probabilities(
-    model: OnnxRiskModel, tokens: bytes, hidden: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float64]:
-    history = as_array(tokens)
+def _of_heads(bundle: Bundle, history: GoldenHistory) -> float:
+    """Largest deviation of what the heads say after the last token."""
+    model = OnnxRiskModel(bundle, cache_users=1)
+    *_, (_, newest) = _encodings(history.tokens, model.ring_tokens)
+    tokens = as_array(history.tokens)
     silences = np.array([0, *model.silence_grid_ms], dtype=np.float64)
-    aggregates = np.repeat(fold(empty(1), [history], model.calendar), len(silences), axis=0)
-    features = features_at(aggregates, float(history["time"][-1]) + silences)
-    return model.query(np.repeat(hidden, len(silences), axis=0), features)
+    aggregates = np.repeat(fold(empty(1), [tokens], model.calendar), len(silences), axis=0)
+    features = features_at(aggregates, float(tokens["time"][-1]) + silences)
+    hidden = np.repeat(model.encode([newest]), len(silences), axis=0)
+    worst = _deviation(model.query(hidden, features), history.probabilities)
+    if model.alert_graph is not None and history.alert is not None:
+        rings = [newest.ring] * len(silences)
+        worst = max(worst, _of_alert(model.alert_graph, hidden, features, rings, history.alert))
+    return worst
+
+
+def _of_alert(
+    graph: AlertGraph,
+    hidden: npt.NDArray[np.float32],
+    features: npt.NDArray[np.float32],
+    rings: list[bytes],
+    expected: GoldenAlert,
+) -> float:
+    spend, types, categories = graph.run(hidden, features, rings)
+    return max(
+        _deviation(spend, expected.spend),
+        _deviation(types[0], expected.types),
+        _deviation(categories[0], expected.categories),
+    )
+
+
+def _rebuilds_exactly(bundle: Bundle, history: GoldenHistory) -> bool:
+    """Whether stepping on from a rebuild, at each expected hidden vector, is stepping all the way."""
+    if bundle.rebuild is None:
+        return True
+    stepping = OnnxRiskModel(replace(bundle, rebuild=None), cache_users=1)
+    rebuilt: list[OnnxRiskModel] = []
+    for count, encoding in _encodings(history.tokens, stepping.ring_tokens):
+        if str(count) in history.hidden:
+            rebuilt.append(OnnxRiskModel(bundle, cache_users=1))
+        hidden = stepping.encode([encoding]).tobytes()
+        if any(model.encode([encoding]).tobytes() != hidden for model in rebuilt):
+            return False
+    return True
+
+
+def _encodings(tokens: bytes, capacity: int) -> Iterator[tuple[int, Encoding]]:
+    """How many events there are, and the request to encode the newest of them: event by event."""
+    for count in range(1, len(tokens) // TOKEN_BYTES + 1):
+        first = max(0, count - capacity)
+        ring = tokens[first * TOKEN_BYTES : count * TOKEN_BYTES]
+        before = float(as_array(tokens)["time"][first - 1]) if first else math.nan
+        yield count, Encoding("golden", ring, count - 1, before, appended=True)
 
 
 def _deviation(found: npt.NDArray[np.floating], expected: tuple[float, ...]) -> float:

@@ -1,4 +1,4 @@
-"""A bundle in memory: its manifest and its two graphs as sessions."""
+"""A bundle in memory: its manifest and its graphs as sessions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from streamer.core.calendar import Calendar
 class Bundle:
     """``sha256``: of ``manifest.json``, which holds the hash of every other file, in hexadecimal.
 
-    ``calendar``: of the manifest's time zone.
+    ``calendar``: of the manifest's time zone. ``rebuild``: ``None`` where a bundle has no such graph, or
+    where on this machine it does not give the bits of stepping. ``alert``: ``None`` where a bundle has none.
     """
 
     path: Path
@@ -25,6 +26,14 @@ class Bundle:
     sha256: str
     step: onnxruntime.InferenceSession
     query: onnxruntime.InferenceSession
+    rebuild: onnxruntime.InferenceSession | None = None
+    alert: onnxruntime.InferenceSession | None = None
+
+    @property
+    def sessions(self) -> tuple[onnxruntime.InferenceSession, ...]:
+        """Of all graphs that it has."""
+        there = (self.step, self.query, self.rebuild, self.alert)
+        return tuple(session for session in there if session is not None)
 
 
 def open_graph(graph: bytes, file: Path) -> onnxruntime.InferenceSession:

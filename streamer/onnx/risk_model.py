@@ -1,44 +1,52 @@
 """The risk model of a bundle: incremental transformer steps and queries, each row independent of its batch.
 
-A user whose cache is missing or does not fit is rebuilt by the same graph from the stored tokens, in
-lockstep with all others who are. Stepping and rebuilding then agree bit by bit: each runs the same
-operations on the same numbers, and batches are padded so that no row meets a kernel's remainder.
+A user whose cache is missing or does not fit is rebuilt from the stored tokens: from many of them in one
+run of the rebuild graph, from few by the step graph, in lockstep with all others who are. Both agree bit by
+bit, as each takes the same sums of the same numbers in the same order, and batches are padded so that no
+row meets a kernel's remainder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from streamer.core.aggregates import AGGREGATES
 from streamer.core.calendar import Calendar
+from streamer.core.changes import NO_OUTLOOK, Outlook
 from streamer.core.model import Encoding
 from streamer.core.reference import ReferencePoint
 from streamer.core.token import TOKEN_BYTES, TokenArray, as_array, place
 from streamer.core.transformer_inputs import TransformerInputs, transformer_inputs
 from streamer.onnx.graphs import Bundle
 from streamer.onnx.key_value_arena import Entry, KeyValueArena
+from streamer.onnx.outlook import AlertGraph
+from streamer.onnx.padding import padded
+from streamer.onnx.rebuild import rebuild
 
 STEP_BATCH: Final = 128
 """Users a step: their gathered keys and values still fit a core's cache."""
 
 QUERY_BATCH: Final = 1024
 
-LANES: Final = 16
-"""float32 numbers in the widest vector register: batches are padded to multiples of it."""
+REBUILD_BATCH: Final = 64
+
+LEAST_REBUILT: Final = 12
+"""Tokens from which a run over all that a rebuild takes, most of them padding, is faster than a few steps."""
 
 _KEY_BYTES: Final = 12  # a packed token's time and event hash, which tell it from every other of its ring
 
 
 class _Task(NamedTuple):
-    """The last ``tokens`` tokens of the user's ring are to be run through the graph."""
+    """The last ``tokens`` tokens of the user's ring are to be run, from an empty cache if ``anew``."""
 
     encoding: Encoding
     entry: Entry
     tokens: int
+    anew: bool
 
 
 class OnnxRiskModel:
@@ -52,6 +60,8 @@ class OnnxRiskModel:
         self._reference = _reference_point(bundle)
         self._arena = KeyValueArena(bundle.manifest, cache_users)
         self._batch = min(STEP_BATCH, cache_users)
+        heads = bundle.manifest.alert
+        self.alert_graph = bundle.alert and heads and AlertGraph(bundle.alert, bundle.manifest, heads)
 
     @property
     def identity(self) -> bytes:
@@ -61,7 +71,8 @@ class OnnxRiskModel:
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers that the sessions use, in their order of preference."""
-        return tuple(dict.fromkeys((*self.bundle.step.get_providers(), *self.bundle.query.get_providers())))
+        every = (provider for session in self.bundle.sessions for provider in session.get_providers())
+        return tuple(dict.fromkeys(every))
 
     @property
     def silence_grid_ms(self) -> tuple[int, ...]:
@@ -91,6 +102,17 @@ class OnnxRiskModel:
             hidden[start : start + len(tasks)] = self._run(tasks)
         return hidden
 
+    def outlook(
+        self,
+        hidden: npt.NDArray[np.float32],
+        features: npt.NDArray[np.float32],
+        rings: Sequence[bytes],
+    ) -> list[Outlook]:
+        """What to expect of each user; nothing, where the bundle has no alert graph."""
+        if self.alert_graph is None:
+            return [NO_OUTLOOK for _ in rings]
+        return self.alert_graph.outlook(hidden, features, rings)
+
     def query(
         self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float64]:
@@ -98,7 +120,7 @@ class OnnxRiskModel:
         answers = np.empty(len(hidden), np.float64)
         for start in range(0, len(hidden), QUERY_BATCH):
             part = slice(start, min(start + QUERY_BATCH, len(hidden)))
-            inputs = {"hidden": _padded(hidden[part]), "features": _padded(features[part])}
+            inputs = {"hidden": padded(hidden[part]), "features": padded(features[part])}
             (probability,) = cast(list[npt.NDArray[np.float32]], self.bundle.query.run(None, inputs))
             answers[part] = probability[: part.stop - part.start]
         return answers
@@ -116,18 +138,49 @@ class OnnxRiskModel:
         ring, position = encoding.ring, encoding.position
         entry = self._arena.find(encoding.user_id)
         held = len(ring) // TOKEN_BYTES
-        tokens = held
+        tokens, anew = held, True
         if entry is None:
             entry = self._arena.claim(encoding.user_id)
         elif encoding.appended and (behind := _tokens_behind(entry, ring, position)):
-            tokens = behind
+            tokens, anew = behind, False
         else:
             self._arena.clear(entry)
         entry.position = position
         entry.newest = _key(ring, len(ring) - TOKEN_BYTES)
-        return _Task(encoding, entry, tokens)
+        return _Task(encoding, entry, tokens, anew)
 
     def _run(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
+        hidden = np.empty((len(tasks), self.bundle.manifest.width), np.float32)
+        at_once = np.array([self._is_at_once(task) for task in tasks])
+        for chosen, run in ((at_once, self._rebuild), (~at_once, self._step_through)):
+            places = np.flatnonzero(chosen)
+            if len(places):
+                hidden[places] = run([tasks[place] for place in places])
+        return hidden
+
+    def _is_at_once(self, task: _Task) -> bool:
+        there = self.bundle.rebuild is not None and task.anew
+        return there and LEAST_REBUILT <= task.tokens <= self.ring_tokens
+
+    def _rebuild(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
+        assert self.bundle.rebuild is not None
+        hidden = np.empty((len(tasks), self.bundle.manifest.width), np.float32)
+        for start in range(0, len(tasks), REBUILD_BATCH):
+            part = tasks[start : start + REBUILD_BATCH]
+            inputs, ends = self._inputs(part), np.cumsum([task.tokens for task in part])
+            each = [
+                TransformerInputs(
+                    inputs.codes[end - task.tokens : end], inputs.numbers[end - task.tokens : end]
+                )
+                for task, end in zip(part, ends.tolist(), strict=True)
+            ]
+            positions = np.array([task.encoding.position for task in part])
+            rebuilt = rebuild(self.bundle.rebuild, each, positions, self.ring_tokens)
+            hidden[start : start + len(part)] = rebuilt.hidden
+            self._arena.array[[task.entry.slot for task in part]] = rebuilt.cache
+        return hidden
+
+    def _step_through(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
         counts = np.array([task.tokens for task in tasks])
         inputs = self._inputs(tasks)
         slots = np.array([task.entry.slot for task in tasks])
@@ -145,12 +198,12 @@ class OnnxRiskModel:
         self, inputs: TransformerInputs, positions: npt.NDArray[np.int64], slots: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
         users = len(slots)
-        padded_slots = _padded(slots)
+        padded_slots = padded(slots)
         padded_slots[users:] = self._arena.scratch
         feed = {
-            "codes": _padded(inputs.codes),
-            "numbers": _padded(inputs.numbers),
-            "position": _padded(positions),
+            "codes": padded(inputs.codes),
+            "numbers": padded(inputs.numbers),
+            "position": padded(positions),
             "slot": padded_slots,
             "arena": self._arena.array,
         }
@@ -198,10 +251,3 @@ def _previous_times(tasks: list[_Task], tokens: TokenArray) -> npt.NDArray[np.fl
         before[start] = held
         start += task.tokens
     return before
-
-
-def _padded(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """``rows`` with rows of zeros behind them, up to a multiple of :data:`LANES`."""
-    padded = np.zeros((-(-len(rows) // LANES) * LANES, *rows.shape[1:]), rows.dtype)
-    padded[: len(rows)] = rows
-    return padded

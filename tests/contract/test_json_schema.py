@@ -18,11 +18,16 @@ from schemas.alert import (
     Driver,
     DriverCode,
     ExpectedValue,
+    NextAction,
     NextBestAction,
+    NextCategory,
+    Outlook,
     Risk,
     alert_of,
 )
 from schemas.bundle import (
+    MANIFEST_NAME,
+    AlertHeads,
     BandAlerts,
     BandEdges,
     Calibration,
@@ -31,6 +36,7 @@ from schemas.bundle import (
     Reference,
     TokenEncoding,
     TrainingWindow,
+    VariantFigures,
     decode_manifest,
     encode_manifest,
 )
@@ -49,6 +55,7 @@ from schemas.json_schema import SCHEMA_TYPES, encode_schema, schema_path
 from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp
+from tests.bundles import DEMO_BUNDLE
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
 times = st.integers(631_152_000_000, 4_000_000_000_000).map(format_timestamp)
@@ -103,6 +110,13 @@ alert_data = st.builds(
         max_size=5,
     ).map(tuple),
     expected_next_purchase_at=st.none() | times,
+    outlook=st.none()
+    | st.builds(
+        Outlook,
+        next_action=st.none()
+        | st.builds(NextAction, type=st.sampled_from(EVENT_TYPES), probability=probabilities),
+        next_category=st.none() | st.builds(NextCategory, category=texts, probability=probabilities),
+    ),
     expected_value=st.none() | st.builds(ExpectedValue, amount=amounts, currency=st.none() | texts),
     next_best_action=st.none() | st.builds(NextBestAction, action=texts),
     model=models,
@@ -138,6 +152,7 @@ decisions = st.builds(
     policy=hashes,
 )
 erasures = st.builds(ErasureRequest, user_id=texts, requested_at=times, request_id=texts)
+variants = st.sampled_from(["aggregates", "sequence", "both"])
 manifests = st.builds(
     Manifest,
     name=texts,
@@ -171,7 +186,28 @@ manifests = st.builds(
         aggregates=st.dictionaries(texts, st.none() | amounts, max_size=3),
         hidden=st.lists(amounts, max_size=3).map(tuple),
     ),
+    alert=st.none()
+    | st.builds(
+        AlertHeads,
+        spend=st.booleans(),
+        types=st.lists(st.sampled_from(EVENT_TYPES), max_size=3).map(tuple),
+        categories=st.lists(st.none() | texts, max_size=3).map(tuple),
+    ),
     metrics=st.dictionaries(texts, amounts, max_size=3),
+    variant=st.none() | variants,
+    ablation=st.lists(
+        st.builds(
+            VariantFigures,
+            variant=variants,
+            seeds=counts,
+            **dict.fromkeys(
+                ("auroc", "pr_auc", "log_loss", "brier", "ece", "behind", "behind_error"), amounts
+            ),
+            spread=st.dictionaries(texts, amounts, max_size=2),
+        ),
+        max_size=3,
+    ).map(tuple),
+    interrupted=st.booleans(),
     sha256=st.dictionaries(texts, hashes, max_size=3),
     opset=counts,
     libraries=st.dictionaries(texts, texts, max_size=2),
@@ -215,7 +251,7 @@ def test_alerts(alert: Alert) -> None:
     assert message["subject"] == message["data"]["user_id"]
     assert message["data"].keys() == {
         "alert_id", "revision", "user_id", "status", "band", "risk", "last_event_at", "silent_for_s",
-        "reason", "drivers", "expected_next_purchase_at", "expected_value", "next_best_action",
+        "reason", "drivers", "expected_next_purchase_at", "expected_value", "outlook", "next_best_action",
         "model", "evidence",
     }  # fmt: skip
     assert msgspec.json.decode(value, type=Alert) == alert
@@ -257,6 +293,16 @@ def test_manifests(manifest: Manifest) -> None:
     value = encode_manifest(manifest)
     read("bundle-manifest", value)
     assert decode_manifest(value, "manifest.json") == manifest
+
+
+def test_a_manifest_from_before_variants_were_compared_still_loads() -> None:
+    manifest = decode_manifest((DEMO_BUNDLE / MANIFEST_NAME).read_bytes(), MANIFEST_NAME)
+    older = json.loads(encode_manifest(manifest))
+    for name in ("variant", "ablation", "interrupted"):
+        del older[name]
+    VALIDATORS["bundle-manifest"].validate(older)
+    loaded = decode_manifest(json.dumps(older).encode(), MANIFEST_NAME)
+    assert (loaded.variant, loaded.ablation, loaded.interrupted) == (None, (), False)
 
 
 @pytest.mark.parametrize(
