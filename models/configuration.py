@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from schemas.bundle import VariantName
 from streamer.core.aggregates import DAY_MS
 
 ChurnTypes = Literal["purchase", "any"]
+
+Variant = VariantName
+
+VARIANTS: Final[tuple[Variant, ...]] = ("aggregates", "sequence", "both")
+"""What the query head is given, the simplest first."""
 
 _BIN_DAYS: Final = (0.5, 1, 2, 3, 4, 5, 6, 7, 9, 11, 14, 17, 20, 22.5, 25, 28, 35, 42, 56)
 
@@ -37,26 +43,55 @@ class Size:
         return self.layers * (self.window - 1) + 1
 
 
+PROFILES: Final = {
+    "small": Size(width=32, heads=2, window=16, category_buckets=256, item_buckets=256, head_width=32),
+    "base": Size(),
+}
+"""Sizes by the name that ``--profile`` takes."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Of a stage: the highest learning rate, and over how many ``epochs`` it falls to zero."""
+
+    epochs: int
+    rate: float
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How the network is trained.
 
-    Moments, in days: a cut ``cut_every`` so often, back to ``cut_back`` before the end, with the users
-    silent for at most ``longest_silence``; and the share ``event_moments`` of the events since then.
+    Moments: ``cuts``, evenly through the last ``cut_back`` days, of the users silent for at most
+    ``longest_silence`` days; and the share ``event_moments`` of the events since then; of both together
+    ``most_examples`` are drawn. The transformer sees ``most_events`` an epoch, in batches of
+    ``batch_events``.
+
+    A stage ends before its last epoch when ``patience`` epochs in a row were no better for the share
+    ``held_out`` of the users. Fewer than ``least_held_out`` of them say too little to go by.
+
+    ``sequence`` and ``both`` name the variants' stages; in the latter the weights that features go through
+    have been trained before, and move on at ``trained_rate`` times the rate.
     """
 
-    cut_every: float = 5.0
+    cuts: int = 30
     cut_back: float = 150.0
     longest_silence: float = 110.0
     event_moments: float = 0.5
-    head_epochs: int = 8
-    head_rate: float = 2e-3
-    sequence_epochs: int = 3
-    sequence_rate: float = 1e-3
+    most_examples: int = 1_000_000
+    most_events: int = 500_000
+    held_out: float = 0.1
+    least_held_out: int = 50
+    patience: int = 2
+    head: Schedule = Schedule(epochs=8, rate=2e-3)
+    language: Schedule = Schedule(epochs=8, rate=2e-3)
+    sequence: Schedule = Schedule(epochs=6, rate=1e-3)
+    both: Schedule = Schedule(epochs=4, rate=1e-3)
+    trained_rate: float = 0.1
     weight_decay: float = 0.05
     dropout: float = 0.2
     batch: int = 1024
-    users_per_batch: int = 64
+    batch_events: int = 4096
     next_event_weight: float = 0.3
 
 
@@ -66,7 +101,7 @@ class Task:
 
     ``until_ms``: nothing from this moment on is known. ``active_ms``: validation and calibration ask
     about users with an event this recently. ``alerts_a_week``: how many the watch band should bring, by
-    default a share of the active users.
+    default a share of the active users. ``seeds``: how many validation fits compare the variants.
     """
 
     until_ms: int
@@ -75,5 +110,6 @@ class Task:
     churn_types: ChurnTypes = "purchase"
     alerts_a_week: float | None = None
     seed: int = 1
+    seeds: int = 1
     size: Size = field(default_factory=Size)
     recipe: Recipe = field(default_factory=Recipe)

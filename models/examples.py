@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from models.configuration import BIN_EDGES, ChurnTypes, Task
 from models.histories import Histories, aggregates_at, next_churn_event
+from schemas.errors import ConfigurationError
 from streamer.core.aggregates import DAY_MS
 from streamer.core.features import features_at
 
@@ -55,15 +56,39 @@ def cut_moments(histories: Histories, times_ms: npt.NDArray[np.int64], longest_s
 def training_moments(histories: Histories, task: Task, until_ms: int) -> Moments:
     """Cuts back from ``until_ms``, and a share of the events since the earliest cut."""
     recipe = task.recipe
-    step = recipe.cut_every * DAY_MS
-    earliest = max(until_ms - recipe.cut_back * DAY_MS, float(histories.times.min()) + step)
-    cuts = np.arange(until_ms - step, earliest, -step).astype(np.int64)
+    begin = float(histories.times.min())
+    step = min(recipe.cut_back * DAY_MS, until_ms - begin) / recipe.cuts
+    cuts = until_ms - step * np.arange(1, recipe.cuts + 1)
+    cuts = cuts[cuts >= begin].astype(np.int64)
     quiet = cut_moments(histories, cuts, recipe.longest_silence * DAY_MS)
-    recent = np.flatnonzero(histories.times >= earliest)
-    chosen = recent[np.random.default_rng(task.seed).random(len(recent)) < recipe.event_moments]
-    return Moments(
-        np.concatenate([quiet.event, chosen]),
-        np.concatenate([quiet.time_ms, histories.times[chosen].astype(np.float64)]),
+    recent = np.flatnonzero(histories.times >= cuts[-1])
+    draw = np.random.default_rng(task.seed)
+    chosen = recent[draw.random(len(recent)) < recipe.event_moments]
+    event = np.concatenate([quiet.event, chosen])
+    time_ms = np.concatenate([quiet.time_ms, histories.times[chosen].astype(np.float64)])
+    if len(event) > recipe.most_examples:
+        kept = draw.random(len(event)) < recipe.most_examples / len(event)
+        event, time_ms = event[kept], time_ms[kept]
+    return Moments(event, time_ms)
+
+
+def labelled_moments(
+    histories: Histories, task: Task, until_ms: int, progress: Callable[[int], None] = lambda _: None
+) -> Examples:
+    """The examples that a fit which knows nothing from ``until_ms`` on learns from.
+
+    Raises :class:`~schemas.errors.ConfigurationError` where nobody was silent for only a while by then.
+    """
+    moments = training_moments(histories, task, until_ms)
+    if not (moments.time_ms > histories.times[moments.event]).any():
+        raise nobody_active()
+    return label(histories, moments, task.horizon_ms, task.churn_types, until_ms, progress)
+
+
+def nobody_active() -> ConfigurationError:
+    """Refuses data that end long before the time that is asked about."""
+    return ConfigurationError(
+        "no user was active shortly before --train-until: give newer events, or a --train-until within them"
     )
 
 

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 
-from models.bundle import Report, train_bundle
-from models.configuration import ChurnTypes, Task
-from models.histories import collect
+from models.bundle import train_bundle
+from models.checkpoints import Checkpoints
+from models.configuration import PROFILES, ChurnTypes, Recipe, Task
+from models.epochs import Run
+from models.folds import Fold, cross_validate
+from models.histories import Histories, collect
+from models.plan import EVENTS
+from models.progress import Interruption, Report
 from schemas.bundle import Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from streamer.core.calendar import Calendar
 
+RECIPE: Final = Recipe()
+
 _EVENTS_BETWEEN: Final = 4096
+
+
+class Trained(NamedTuple):
+    """The manifest of the bundle that was written, and the folds of cross validation that were done."""
+
+    manifest: Manifest
+    folds: list[Fold]
 
 
 def train_from_events(
@@ -29,28 +44,73 @@ def train_from_events(
     active_ms: int,
     until_ms: int | None,
     alerts_a_week: float | None,
+    profile: str,
     seed: int,
+    seeds: int,
+    folds: int,
+    resume: bool,
     calendar: Calendar,
     currency: str | None,
     report: Report,
-) -> Manifest:
+    interruption: Interruption,
+) -> Trained:
     """Train on ``events`` before ``until_ms`` (all of them for ``None``) and write the bundle ``out``.
 
     ``alerts_a_week``: how many the default bands should bring, ``None`` leaves it to the number of users.
-    Days are those of ``calendar``; ``currency`` is the only one whose amounts are known, ``None`` takes all.
-    ``report`` is called with a stage's name, how many units were just done, and how many the stage has, 0
-    while unknown. Raises :class:`~schemas.errors.ConfigurationError` where the data do not suffice.
+    ``profile``: of :data:`~models.configuration.PROFILES`. ``seeds``: fits that compare the variants.
+    ``folds`` of cross validation, 0 for none. ``resume``: go on from the checkpoints beside ``out``. Days are
+    those of ``calendar``; ``currency`` is the only one whose amounts are known, ``None`` takes all. An
+    ``interruption`` ends training early with a bundle, and leaves the checkpoints.
+
+    Raises :class:`~schemas.errors.ConfigurationError` where the data do not suffice, or the checkpoints are
+    those of another training.
     """
     # These products are so small that a second thread costs more than it does.
     torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
     histories = collect(_counted(events, report), until_ms, calendar, currency)
+    report.finished(EVENTS)
     if not histories.users:
         raise ConfigurationError(
             "there are no events before --train-until: give files that reach back further"
         )
-    end_ms = int(histories.times.max()) + 1 if until_ms is None else until_ms
-    task = Task(end_ms, horizon_ms, active_ms, churn_types, alerts_a_week, seed)
-    return train_bundle(histories, task, name, out, report)
+    task = Task(
+        until_ms=int(histories.times.max()) + 1 if until_ms is None else until_ms,
+        horizon_ms=horizon_ms,
+        active_ms=active_ms,
+        churn_types=churn_types,
+        alerts_a_week=alerts_a_week,
+        seed=seed,
+        seeds=seeds,
+        size=PROFILES[profile],
+        recipe=RECIPE,
+    )
+    checkpoints = Checkpoints(out.with_name(f"{out.name}.training"), _decisive(histories, task))
+    checkpoints.begin(resume=resume)
+    run = Run(report, interruption, checkpoints)
+    made = train_bundle(histories, task, name, out, run, folds)
+    done: list[Fold] = []
+    if folds and not interruption.requested:
+        done = cross_validate(histories, made.columns, task, made.validated, folds, run)
+    if not interruption.requested:
+        checkpoints.remove()
+    return Trained(made.manifest, done)
+
+
+def _decisive(histories: Histories, task: Task) -> dict[str, str]:
+    """All that a checkpoint depends on, by the name that a message gives it."""
+    return {
+        "events": histories.fingerprint,
+        "time zone": histories.calendar.name,
+        "--train-until": str(task.until_ms),
+        "--churn-types": task.churn_types,
+        "--horizon": str(task.horizon_ms),
+        "--active": str(task.active_ms),
+        "--seed": str(task.seed),
+        "--profile": repr(dataclasses.astuple(task.size)),
+        "recipe": repr(task.recipe),
+        "version of torch": str(torch.__version__),
+    }
 
 
 def _counted(events: Iterable[Event], report: Report) -> Iterator[Event]:
@@ -58,5 +118,5 @@ def _counted(events: Iterable[Event], report: Report) -> Iterator[Event]:
     for count, event in enumerate(events, start=1):
         yield event
         if count % _EVENTS_BETWEEN == 0:
-            report("events", _EVENTS_BETWEEN, 0)
-    report("events", count % _EVENTS_BETWEEN, count)
+            report.done(EVENTS, _EVENTS_BETWEEN)
+    report.done(EVENTS, count % _EVENTS_BETWEEN)

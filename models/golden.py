@@ -11,7 +11,7 @@ from models.calibration import Platt
 from models.histories import Histories
 from models.network import Network
 from models.query_head import Query
-from models.sequences import hidden_of, sequences_of
+from models.sequences import hidden_after, sequences_of
 from schemas.golden import Golden, GoldenHistory
 from streamer.core.aggregates import empty, fold
 from streamer.core.features import features_at
@@ -40,7 +40,8 @@ def _history(
     start = int(histories.starts[user])
     tokens = histories.tokens[start : min(int(histories.starts[user + 1]), start + LONGEST)]
     alone = histories._replace(tokens=tokens, starts=np.array([0, len(tokens)]))
-    hidden = hidden_of(network.transformer, sequences_of(alone, network.transformer.size), np.array([0]))
+    sequences = sequences_of(alone, network.transformer.size)
+    hidden = hidden_after(network.transformer, sequences, np.arange(len(tokens)))
     silences = 1000.0 * np.array([0, *silence_grid_s])
     aggregates = np.repeat(fold(empty(1), [tokens], histories.calendar), len(silences), axis=0)
     features = torch.from_numpy(features_at(aggregates, float(tokens["time"][-1]) + silences))

@@ -1,8 +1,8 @@
-"""The whole network: transformer, query head, and the next-event heads that only training uses."""
+"""The whole network: transformer, next-event heads, query head; and the losses that they are trained by."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +19,13 @@ _GAP: Final = NUMBERS.index("gap")
 
 
 class Network(nn.Module):
-    """A container: its parts are trained one after the other."""
+    """A container of what is trained; only transformer and head are served."""
 
-    def __init__(self, transformer: Transformer, head: QueryHead) -> None:
+    def __init__(self, transformer: Transformer, next_event: NextEvent, head: QueryHead) -> None:
         super().__init__()
         self.transformer = transformer
+        self.next_event = next_event
         self.head = head
-        self.next_event = NextEvent(transformer.size)
 
 
 class NextEvent(nn.Module):
@@ -37,11 +37,26 @@ class NextEvent(nn.Module):
         self.categories = nn.Linear(size.width, size.category_buckets)
         self.numbers = nn.Linear(size.width, 2)
 
-    def loss(self, hidden: Tensor, codes: Tensor, numbers: Tensor) -> Tensor:
-        """Mean loss of predicting ``codes`` ``[events, 3]`` and ``numbers`` from ``hidden`` before them."""
-        categories = cross_entropy(self.categories(hidden), codes[:, 1])
-        amounts = smooth_l1_loss(self.numbers(hidden), numbers[:, [_GAP, _VALUE]])
-        return cross_entropy(self.types(hidden), codes[:, 0]) + 0.25 * categories + amounts
+    def losses(self, hidden: Tensor, codes: Tensor, numbers: Tensor) -> NextEventLosses:
+        """Losses of predicting ``codes`` ``[events, 3]`` and ``numbers`` from ``hidden`` before them."""
+        return NextEventLosses(
+            cross_entropy(self.types(hidden), codes[:, 0]),
+            cross_entropy(self.categories(hidden), codes[:, 1]),
+            smooth_l1_loss(self.numbers(hidden), numbers[:, [_GAP, _VALUE]]),
+        )
+
+
+class NextEventLosses(NamedTuple):
+    """Means over events: log losses in nats, and the Huber loss of gap and value."""
+
+    type: Tensor
+    category: Tensor
+    amounts: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """What is minimised: categories, of which most is chance, weigh less."""
+        return self.type + 0.25 * self.category + self.amounts
 
 
 def hazard_loss(logits: Tensor, bins: Tensor, seen: Tensor, churned: Tensor) -> Tensor:

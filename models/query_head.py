@@ -2,8 +2,8 @@
 
 Features enter twice, standardised and piecewise-linear over their quantiles (Gorishniy et al., "On
 Embeddings for Numerical Features in Tabular Deep Learning", 2022), and lead to hazards over the time to
-the next event of the churn kind: a small network, a linear path beside it and a residual from the
-transformer's hidden vector, which begins at zero.
+the next event of the churn kind through a small network and a linear path beside it. The transformer's
+hidden vector enters both; its weights begin at zero, and where they stay there the sequence has no say.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class QueryHead(nn.Module):
     def __init__(self, encoding: FeatureEncoding, size: Size, dropout: float, hazards: Tensor) -> None:
         super().__init__()
         self.encoding = encoding
+        self.inner = nn.Linear(encoding.outputs, size.head_width)
         self.network = nn.Sequential(
-            nn.Linear(encoding.outputs, size.head_width),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(size.head_width, size.head_width),
@@ -80,16 +80,23 @@ class QueryHead(nn.Module):
             nn.Linear(size.head_width, BINS),
         )
         self.linear = nn.Linear(encoding.outputs, BINS)
-        self.residual = nn.Linear(size.width, BINS, bias=False)
-        nn.init.zeros_(self.residual.weight)
-        nn.init.zeros_(self.linear.weight)
+        self.hidden_inner = nn.Linear(size.width, size.head_width, bias=False)
+        self.hidden_linear = nn.Linear(size.width, BINS, bias=False)
+        for begins_at_zero in (self.linear, self.hidden_inner, self.hidden_linear):
+            nn.init.zeros_(begins_at_zero.weight)
         with torch.no_grad():
             self.linear.bias.copy_(torch.logit(hazards))
 
     def forward(self, hidden: Tensor, features: Tensor) -> Tensor:
         """See the class."""
         encoded = self.encoding(features)
-        return self.network(encoded) + self.linear(encoded) + self.residual(hidden)
+        inner = self.inner(encoded) + self.hidden_inner(hidden)
+        return self.network(inner) + self.linear(encoded) + self.hidden_linear(hidden)
+
+    @property
+    def uses_hidden(self) -> bool:
+        """Whether the hidden vector has any say."""
+        return bool(self.hidden_inner.weight.any() or self.hidden_linear.weight.any())
 
 
 def survival_logit(hazard_logits: Tensor) -> Tensor:

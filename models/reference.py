@@ -13,7 +13,7 @@ from models.examples import Moments
 from models.histories import Histories, aggregates_at
 from models.network import Network
 from models.query_head import survival_logit
-from models.sequences import hidden_of, sequences_of
+from models.sequences import hidden_after, sequences_of
 from schemas.bundle import Reference
 from streamer.core.aggregates import AGGREGATES
 from streamer.core.features import features_at
@@ -29,8 +29,7 @@ def reference_point(network: Network, platt: Platt, histories: Histories, moment
     ages = np.round(_middle(as_ages(rows)), _DECIMALS)
     silence_ms = float(_middle(moments.time_ms - histories.times[moments.event]))
     sequences = sequences_of(histories, network.transformer.size)
-    all_hidden = hidden_of(network.transformer, sequences, np.arange(histories.users))
-    mean = all_hidden[moments.event].mean(dim=0).tolist()
+    mean = hidden_after(network.transformer, sequences, moments.event).mean(dim=0).tolist()
     hidden = tuple(round(value, _DECIMALS) for value in mean)
     features = torch.from_numpy(features_at(from_ages(ages[np.newaxis]), np.array([silence_ms])))
     logit = survival_logit(network.head(torch.tensor([hidden]), features)).numpy().astype(np.float64)

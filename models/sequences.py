@@ -1,4 +1,4 @@
-"""Users' histories as transformer inputs, padded group by group, and their hidden vectors."""
+"""Users' histories as transformer inputs, and the hidden vectors after their events."""
 
 from __future__ import annotations
 
@@ -11,21 +11,34 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from models.configuration import Size
+from models.configuration import Recipe, Size
 from models.histories import Histories
 from models.transformer import Transformer
 from streamer.core.transformer_inputs import transformer_inputs
+
+PIECE_EVENTS: Final = 256
 
 PADDED_EVENTS: Final = 4096
 """Events, padding included, that go through the transformer at a time: they bound its memory."""
 
 
 class Sequences(NamedTuple):
-    """Transformer inputs of all events, and where each user's begin (``[users + 1]``)."""
+    """Transformer inputs of all events, and where each user's begin (``starts``, ``[users + 1]``).
+
+    Histories are worked on in pieces, so that the longest of them takes no more memory than others: piece p
+    counts for the events ``pieces[p]`` to ``pieces[p + 1]``, and is read from ``begins[p]`` on, as many
+    events earlier as its first hidden vector depends on.
+    """
 
     codes: Tensor
     numbers: Tensor
     starts: npt.NDArray[np.int64]
+    pieces: npt.NDArray[np.int64]
+    begins: npt.NDArray[np.int64]
+
+    def piece_users(self) -> npt.NDArray[np.int64]:
+        """Whose each piece is, ``[pieces]``."""
+        return np.searchsorted(self.starts, self.pieces[:-1], side="right") - 1
 
 
 def sequences_of(histories: Histories, size: Size) -> Sequences:
@@ -37,40 +50,61 @@ def sequences_of(histories: Histories, size: Size) -> Sequences:
         size.item_buckets,
         histories.calendar,
     )
-    return Sequences(torch.from_numpy(inputs.codes), torch.from_numpy(inputs.numbers), histories.starts)
+    starts = histories.starts
+    count = -(-np.diff(starts) // PIECE_EVENTS)
+    pieces = np.repeat(starts[:-1], count) + PIECE_EVENTS * ranges(np.zeros_like(count), count)
+    begins = np.maximum(np.repeat(starts[:-1], count), pieces + 1 - size.rebuild_tokens)
+    return Sequences(
+        torch.from_numpy(inputs.codes),
+        torch.from_numpy(inputs.numbers),
+        starts,
+        np.append(pieces, starts[-1]),
+        begins,
+    )
 
 
-def hidden_of(transformer: Transformer, sequences: Sequences, users: npt.NDArray[np.int64]) -> Tensor:
-    """Hidden vectors ``[events, width]`` after the events that :func:`user_events` gives."""
-    lengths = sequences.starts[users + 1] - sequences.starts[users]
-    parts: list[Tensor] = []
-    places: list[npt.NDArray[np.int64]] = []
-    for group in alike(lengths, PADDED_EVENTS):
-        bounds = [slice(*sequences.starts[user : user + 2].tolist()) for user in users[group]]
+def hidden_after(transformer: Transformer, sequences: Sequences, events: npt.NDArray[np.int64]) -> Tensor:
+    """Hidden vectors ``[len(events), width]`` right after ``events``, which may come in any order."""
+    distinct, back = np.unique(events, return_inverse=True)
+    piece = np.searchsorted(sequences.pieces, distinct, side="right") - 1
+    needed = np.unique(piece)
+    first, last = sequences.begins[needed], sequences.pieces[needed + 1]
+    parts: list[Tensor] = [torch.zeros(0, transformer.size.width)]
+    places: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    for group in alike(last - first, PADDED_EVENTS):
+        bounds = [slice(*bound) for bound in zip(first[group].tolist(), last[group].tolist(), strict=True)]
         codes = pad_sequence([sequences.codes[part] for part in bounds], batch_first=True)
         numbers = pad_sequence([sequences.numbers[part] for part in bounds], batch_first=True)
-        inside = torch.arange(codes.shape[1]) < torch.from_numpy(lengths[group])[:, None]
-        parts.append(transformer(codes, numbers)[inside])
-        places.append(user_events(sequences.starts, users[group]))
+        wanted = np.flatnonzero(np.isin(piece, needed[group]))
+        row = np.searchsorted(needed[group], piece[wanted])
+        column = distinct[wanted] - first[group][row]
+        parts.append(transformer(codes, numbers)[torch.from_numpy(row), torch.from_numpy(column)])
+        places.append(wanted)
     order = np.argsort(np.concatenate(places))
-    return torch.cat(parts)[torch.from_numpy(order)]
+    return torch.cat(parts)[torch.from_numpy(order[back])]
+
+
+def piece_batches(
+    draw: np.random.Generator, sequences: Sequences, pieces: npt.NDArray[np.int64], recipe: Recipe
+) -> list[npt.NDArray[np.int64]]:
+    """An epoch's batches of ``pieces``, shuffled, of about ``batch_events``; ``most_events`` in all."""
+    order = draw.permutation(pieces)
+    total = np.cumsum(np.diff(sequences.pieces)[order])
+    order = order[: max(1, int(np.searchsorted(total, recipe.most_events, side="right")))]
+    count = max(1, round(int(total[len(order) - 1]) / recipe.batch_events))
+    return [np.sort(batch) for batch in np.array_split(order, min(count, len(order)))]
 
 
 def alike(lengths: npt.NDArray[np.int64], events: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Indices of users of like length, in groups of at most ``events`` once padded, or of one user."""
+    """Indices of pieces of like length, in groups of at most ``events`` once padded, or of one piece."""
     group: list[int] = []
-    for user in np.argsort(lengths, kind="stable").tolist():
-        if group and lengths[user] * (len(group) + 1) > events:
+    for piece in np.argsort(lengths, kind="stable").tolist():
+        if group and lengths[piece] * (len(group) + 1) > events:
             yield np.sort(np.array(group))
             group = []
-        group.append(user)
+        group.append(piece)
     if group:
         yield np.sort(np.array(group))
-
-
-def user_events(starts: npt.NDArray[np.int64], users: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Indices of all events of ``users`` (ascending), ascending."""
-    return ranges(starts[users], starts[users + 1])
 
 
 def ranges(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -48,17 +48,34 @@ class Block(nn.Module):
             nn.Linear(4 * size.width, size.width),
         )
 
-    def forward(self, stream: Tensor, ages: Tensor) -> Tensor:
-        """``stream`` ``[users, events, width]``; ``ages`` ``[events, events]``: of column against row."""
+    def forward(self, stream: Tensor) -> Tensor:
+        """``stream`` ``[users, events, width]``."""
+        stream = stream + self.attention_out(self._attend(self.attention_norm(stream)))
+        return stream + self.feed_forward(stream)
+
+    def _attend(self, stream: Tensor) -> Tensor:
+        """Attention in blocks of a window: what a block sees lies within it and the block before.
+
+        Its cost grows with the events, not with their square. Short histories are one block.
+        """
         users, events, width = stream.shape
         heads, window = self.age_bias.shape
-        packed = self.query_key_value(self.attention_norm(stream))
-        query, key, value = packed.view(users, events, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+        length = events if events <= 2 * window else window
+        blocks = -(-events // length)
+        packed = nn.functional.pad(self.query_key_value(stream), (0, 0, 0, blocks * length - events))
+        packed = packed.view(users, blocks, length, 3, heads, width // heads)
+        query, key, value = packed.permute(3, 0, 1, 4, 2, 5)
+        ages = torch.arange(length)[:, None] - torch.arange(length)
+        if blocks > 1:
+            key, value = _after_the_one_before(key), _after_the_one_before(value)
+            ages = torch.cat([ages + length, ages], dim=1)
         visible = (ages >= 0) & (ages < window)
         bias = self.age_bias[:, ages.clamp(0, window - 1)].masked_fill(~visible, -torch.inf)
-        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        stream = stream + self.attention_out(mixed.transpose(1, 2).reshape(users, events, width))
-        return stream + self.feed_forward(stream)
+        scores = query @ key.transpose(-1, -2) * (width // heads) ** -0.5 + bias
+        if blocks > 1:
+            scores[:, 0, :, :, :length] = -torch.inf
+        mixed = (torch.softmax(scores, dim=-1) @ value).permute(0, 1, 3, 2, 4)
+        return mixed.reshape(users, blocks * length, width)[:, :events]
 
 
 class Transformer(nn.Module):
@@ -76,9 +93,13 @@ class Transformer(nn.Module):
 
         Histories are aligned at their first event; what is padded after their last changes nothing before.
         """
-        places = torch.arange(codes.shape[1])
-        ages = places[:, None] - places[None, :]
         stream = self.embedding(codes, numbers)
         for block in self.blocks:
-            stream = block(stream, ages)
+            stream = block(stream)
         return self.norm(stream)
+
+
+def _after_the_one_before(blocks: Tensor) -> Tensor:
+    """Each of ``[users, blocks, heads, length, n]`` behind its predecessor, zeros before the first."""
+    before = torch.cat([torch.zeros_like(blocks[:, :1]), blocks[:, :-1]], dim=1)
+    return torch.cat([before, blocks], dim=3)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.configuration import Recipe, Size, Task
-from models.examples import Examples, cut_moments, label, training_moments
+from models.configuration import VARIANTS, Recipe, Schedule, Size, Task
+from models.epochs import Run
+from models.examples import Examples, cut_moments, label, labelled_moments
+from models.fitting import Fit
 from models.histories import Histories, collect
-from models.training import logits_of, train
+from models.material import material
+from models.training import logits_of
 from schemas.event import Event, Item
 from streamer.core.aggregates import DAY_MS
 from streamer.core.features import FEATURES
@@ -42,17 +45,29 @@ def test_a_sign_that_only_tokens_carry_raises_the_auroc() -> None:
         until_ms=until,
         horizon_ms=14 * DAY_MS,
         size=Size(width=16, heads=2, window=8, category_buckets=16, item_buckets=4),
-        recipe=Recipe(head_epochs=4, sequence_epochs=25, users_per_batch=16, sequence_rate=3e-3),
+        recipe=Recipe(
+            head=Schedule(4, 2e-3),
+            language=Schedule(4, 3e-3),
+            sequence=Schedule(12, 3e-3),
+            both=Schedule(12, 3e-3),
+            least_held_out=1000,
+            batch_events=512,
+        ),
     )
-    moments = training_moments(histories, task, until)
-    examples = label(histories, moments, task.horizon_ms, "purchase", until)
-    network = train(histories, examples, np.arange(len(FEATURES)), task, lambda _: None)
+    examples = labelled_moments(histories, task, until)
+    columns, nobody = np.arange(len(FEATURES)), np.zeros(histories.users, bool)
+    fit = Fit("fit", material(histories, examples, columns, task, nobody), task, Run())
     asked = _soon_after_an_event(histories, task)
-    whole = auroc(asked.churned, logits_of(network, histories, asked.moments.event, asked.features))
-    torch.nn.init.zeros_(network.head.residual.weight)
-    alone = auroc(asked.churned, logits_of(network, histories, asked.moments.event, asked.features))
-    assert alone < 0.75
-    assert whole > alone + 0.1
+    found = {
+        variant: auroc(
+            asked.churned,
+            logits_of(fit.network(variant), histories, asked.moments.event, asked.features),
+        )
+        for variant in VARIANTS
+    }
+    assert found["aggregates"] < 0.75
+    assert found["sequence"] > found["aggregates"] + 0.1
+    assert found["both"] > found["aggregates"] + 0.1
 
 
 def _soon_after_an_event(histories: Histories, task: Task) -> Examples:

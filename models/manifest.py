@@ -1,0 +1,83 @@
+"""The manifest of a bundle that was just trained."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+import onnx
+import torch
+
+from models.bands import Bands
+from models.configuration import Task
+from models.export import OPSET
+from models.histories import Histories
+from models.validation import Validated
+from schemas.bundle import (
+    Calibration,
+    ChurnDefinition,
+    Manifest,
+    Reference,
+    TokenEncoding,
+    TrainingWindow,
+)
+from schemas.event import EVENT_TYPES
+from schemas.timestamps import format_timestamp
+from streamer.core.aggregates import DAY_MS
+from streamer.core.features import FEATURES
+
+_DECIMALS = 5
+
+
+def manifest_of(
+    histories: Histories,
+    task: Task,
+    name: str,
+    validated: Validated,
+    bands: Bands,
+    reference: Reference,
+    silence_grid_s: tuple[int, ...],
+    *,
+    seen_until_ms: int,
+    interrupted: bool,
+) -> Manifest:
+    """All that a worker must know; the files' hashes are still missing.
+
+    ``seen_until_ms``: before which the served network's events lie.
+    """
+    size = task.size
+    return Manifest(
+        name=name,
+        version=f"{format_timestamp(task.until_ms)[:10]}.{task.seed}",
+        training_window=TrainingWindow(
+            from_=format_timestamp(int(histories.times.min())), to=format_timestamp(seen_until_ms)
+        ),
+        data_fingerprint=histories.fingerprint,
+        token_encoding=TokenEncoding(len(EVENT_TYPES), size.category_buckets, size.item_buckets),
+        silence_grid_s=silence_grid_s,
+        horizon_days=task.horizon_ms / DAY_MS,
+        churn_definition=ChurnDefinition(task.churn_types, task.active_ms / DAY_MS),
+        time_zone=histories.calendar.name,
+        band_edges=bands.edges,
+        band_alerts_a_week=bands.alerts_a_week,
+        window=size.window,
+        layers=size.layers,
+        width=size.width,
+        heads=size.heads,
+        exact_tokens=size.rebuild_tokens,
+        features=FEATURES,
+        calibration=Calibration("platt", tuple(validated.platt)),
+        reference=reference,
+        metrics={key: round(value, _DECIMALS) for key, value in validated.metrics.items()},
+        variant=validated.variant,
+        ablation=validated.ablation,
+        interrupted=interrupted,
+        sha256={},
+        opset=OPSET,
+        libraries={
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "onnx": onnx.__version__,
+            "numpy": np.__version__,
+        },
+    )

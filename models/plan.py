@@ -1,0 +1,76 @@
+"""The stages of a training, known before the first begins, so that the time left of the whole can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from models.configuration import VARIANTS, Task, Variant
+from models.fitting import HEAD, LANGUAGE, stage_name
+from models.histories import Histories
+from models.progress import Stage
+from models.validation import first_fit_name
+from models.variants import FINAL_FIT
+
+EVENTS: Final = "events"
+DATASET: Final = "dataset"
+BUNDLE: Final = "bundle"
+
+_BUNDLE_STEPS: Final = 4
+_EVENT_COST: Final = 3.0
+"""Of an event through the transformer, beside an example through the query head; both with the way back."""
+
+
+class Plan(NamedTuple):
+    """The most that it can come to: ``examples`` and ``events`` an epoch, ``folds`` of cross validation."""
+
+    task: Task
+    examples: int
+    events: int
+    folds: int
+
+    def first_fits(self) -> list[Stage]:
+        """Those that compare the variants."""
+        parts = [HEAD, LANGUAGE, *VARIANTS[1:]]
+        return [
+            stage for number in range(self.task.seeds) for stage in self._fit(first_fit_name(number), parts)
+        ]
+
+    def after_validation(self, variant: Variant) -> list[Stage]:
+        """What remains once ``variant`` has been chosen."""
+        needed = parts_of(variant)
+        made = self._fit(FINAL_FIT, [part for part in _PARTS if part in {*needed, LANGUAGE}])
+        made.append(Stage(BUNDLE, _BUNDLE_STEPS, self.examples / _BUNDLE_STEPS))
+        for fold in range(self.folds):
+            made += self._fit(fold_name(fold, self.folds), needed)
+        return made
+
+    def _fit(self, label: str, parts: Iterable[str]) -> list[Stage]:
+        recipe = self.task.recipe
+        known = {
+            HEAD: Stage(HEAD, recipe.head.epochs * self.examples, 1.0),
+            LANGUAGE: Stage(LANGUAGE, recipe.language.epochs * self.events, _EVENT_COST),
+            "sequence": Stage("sequence", recipe.sequence.epochs * self.events, _EVENT_COST),
+            "both": Stage("both", recipe.both.epochs * self.events, _EVENT_COST),
+        }
+        return [known[part]._replace(name=stage_name(label, part)) for part in parts]
+
+
+_PARTS: Final = (HEAD, LANGUAGE, "sequence", "both")
+
+
+def plan_of(histories: Histories, task: Task, examples: int, folds: int) -> Plan:
+    """The plan for ``histories``, from which ``examples`` were made."""
+    return Plan(task, examples, min(len(histories.tokens), task.recipe.most_events), folds)
+
+
+def parts_of(variant: Variant) -> tuple[str, ...]:
+    """The stages that a fit of ``variant`` alone consists of."""
+    if variant == "aggregates":
+        return (HEAD,)
+    return (HEAD, LANGUAGE, "both") if variant == "both" else (LANGUAGE, "sequence")
+
+
+def fold_name(fold: int, folds: int) -> str:
+    """What progress reports call the fit without the users of ``fold``, counted from 0."""
+    return f"fold {fold + 1} of {folds}"

@@ -1,0 +1,149 @@
+"""A first fit that knows nothing of the last two horizons, judged on cuts within them.
+
+It says which variant is served, how its risk is calibrated, and what may be expected of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.ablation import compare, figures, simplest_of_the_best
+from models.calibration import Platt, fit_platt
+from models.configuration import VARIANTS, Task, Variant
+from models.epochs import Run
+from models.examples import Examples, cut_moments, label, labelled_moments, nobody_active
+from models.fitting import Fit
+from models.histories import Histories
+from models.material import Material, drawn_users, material
+from models.network import Network
+from models.training import logits_of
+from schemas.bundle import VariantFigures
+from schemas.errors import ConfigurationError
+
+CUTS: Final = 5
+FIRST_FIT: Final = "first fit"
+
+
+class Judged(NamedTuple):
+    """One variant of one seed, and its calibrated risks ``[questions]`` on the validation cuts."""
+
+    platt: Platt
+    risks: npt.NDArray[np.float64]
+
+
+class Validated(NamedTuple):
+    """The variant chosen, the first fit's network of it, and what the validation cuts say.
+
+    ``epochs``: of each stage by its name, as the users held out decided.
+    """
+
+    variant: Variant
+    network: Network
+    platt: Platt
+    epochs: dict[str, int]
+    ablation: tuple[VariantFigures, ...]
+    metrics: dict[str, float]
+
+
+def validate(
+    histories: Histories,
+    columns: npt.NDArray[np.int64],
+    task: Task,
+    run: Run,
+    variants: Sequence[Variant] = VARIANTS,
+) -> Validated:
+    """Train ``variants`` with each of the task's seeds, judge them and choose one.
+
+    An interruption leaves out what has not begun; there is always the first variant of the first seed.
+    """
+    asked = questions(histories, task)
+    judged: defaultdict[Variant, list[Judged]] = defaultdict(list)
+    fits: list[Fit] = []
+    for number in range(task.seeds):
+        if judged and run.interruption.requested:
+            break
+        seeded = dataclasses.replace(task, seed=task.seed + number)
+        data = earlier_material(histories, columns, seeded)
+        fits.append(Fit(first_fit_name(number), data, seeded, run))
+        for variant in variants:
+            if variant != "aggregates" and not run.interruption.requested:
+                fits[-1].learn_language()
+            if judged and run.interruption.requested:
+                break
+            judged[variant].append(_judge(fits[-1].network(variant), histories, asked))
+    users = np.searchsorted(histories.starts, asked.moments.event, side="right") - 1
+    ablation = compare(
+        {variant: [one.risks for one in seeds] for variant, seeds in judged.items()}, asked.churned, users
+    )
+    chosen = simplest_of_the_best(ablation)
+    first = judged[chosen][0]
+    surprise = fits[0].surprise()
+    return Validated(
+        variant=chosen,
+        network=fits[0].network(chosen),
+        platt=first.platt,
+        epochs=fits[0].found,
+        ablation=ablation,
+        metrics={
+            "validation_n": float(len(asked.churned)),
+            "validation_base_rate": float(asked.churned.mean()),
+            **{f"validation_{name}": value for name, value in figures(asked.churned, first.risks).items()},
+            **({} if surprise is None else surprise.metrics),
+        },
+    )
+
+
+def first_fit_name(number: int) -> str:
+    """What progress reports call the first fit with the seed ``number``, counted from 0."""
+    return FIRST_FIT if number == 0 else f"{FIRST_FIT}, seed {number + 1}"
+
+
+def validation_cuts(task: Task) -> npt.NDArray[np.int64]:
+    """Moments (epoch ms) whose outcomes are known, and of which the first fit knows nothing."""
+    last = task.until_ms - task.horizon_ms
+    return np.linspace(last - task.horizon_ms, last, CUTS).astype(np.int64)
+
+
+def questions(histories: Histories, task: Task) -> Examples:
+    """The validation cuts' active users, with what became of them.
+
+    Raises :class:`~schemas.errors.ConfigurationError` where they say nothing.
+    """
+    moments = cut_moments(histories, validation_cuts(task), task.active_ms)
+    if not len(moments.event):
+        raise nobody_active()
+    asked = label(histories, moments, task.horizon_ms, task.churn_types, task.until_ms)
+    if len(np.unique(asked.churned)) < 2:
+        raise ConfigurationError(
+            "on the validation cuts all users churned or none did: choose another --horizon or --train-until"
+        )
+    return asked
+
+
+def earlier_material(
+    histories: Histories,
+    columns: npt.NDArray[np.int64],
+    task: Task,
+    held_out: npt.NDArray[np.bool_] | None = None,
+) -> Material:
+    """What a first fit learns from; ``held_out`` ``[users]``: by default a share is drawn."""
+    until_ms = task.until_ms - 2 * task.horizon_ms
+    earlier = histories.before(until_ms)
+    if held_out is None:
+        kept_out = drawn_users(earlier, task)
+    else:
+        first = histories.times[histories.starts[:-1]]
+        kept_out = held_out[first < until_ms]
+    return material(earlier, labelled_moments(earlier, task, until_ms), columns, task, kept_out)
+
+
+def _judge(network: Network, histories: Histories, asked: Examples) -> Judged:
+    logits = logits_of(network, histories, asked.moments.event, asked.features)
+    platt = fit_platt(logits, asked.churned)
+    return Judged(platt, platt.probability(logits))

@@ -1,0 +1,58 @@
+"""Training one variant alone: for comparisons beside other models."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.calibration import Platt
+from models.configuration import Task, Variant
+from models.drift import steady_features
+from models.epochs import Run
+from models.examples import labelled_moments
+from models.fitting import Fit
+from models.histories import Histories
+from models.material import material
+from models.network import Network
+from models.training import logits_of
+from models.validation import validate
+
+FINAL_FIT = "final fit"
+
+
+class TrainedVariant(NamedTuple):
+    """A network and its calibration, as a bundle would hold them."""
+
+    variant: Variant
+    network: Network
+    platt: Platt
+
+    def risks(
+        self,
+        histories: Histories,
+        events: npt.NDArray[np.int64],
+        features: npt.NDArray[np.float32],
+    ) -> npt.NDArray[np.float64]:
+        """Risk ``[questions]``, asked with ``features`` after ``events`` of ``histories``."""
+        return self.platt.probability(logits_of(self.network, histories, events, features))
+
+
+def train_variant(
+    histories: Histories, task: Task, variant: Variant, run: Run | None = None
+) -> TrainedVariant:
+    """Train ``variant`` on the events before ``task.until_ms``; ``histories`` may go on after that.
+
+    As for a bundle, a first fit without the last two horizons gives calibration and epochs, and a second on
+    everything gives the network. Raises :class:`~schemas.errors.ConfigurationError` where the data do not
+    suffice.
+    """
+    run = run or Run()
+    known = histories.before(task.until_ms)
+    examples = labelled_moments(known, task, task.until_ms)
+    columns = steady_features(examples)
+    validated = validate(known, columns, task, run, [variant])
+    nobody = np.zeros(known.users, bool)
+    final = Fit(FINAL_FIT, material(known, examples, columns, task, nobody), task, run, validated.epochs)
+    return TrainedVariant(variant, final.network(variant), validated.platt)
