@@ -27,15 +27,11 @@ ALL: Final = "all"
 
 
 class Asked(NamedTuple):
-    """``task``: what is churn, and the seed. ``watch``: the risk from which the bundle flags a user.
-
-    ``baselines``: which of the candidates the bundle has to beat.
-    """
+    """``task``: what is churn, and the seed. ``watch``: the risk from which the bundle flags a user."""
 
     dataset: str
     task: Task
     watch: float
-    baselines: Sequence[str]
 
 
 class Answers(NamedTuple):
@@ -53,15 +49,18 @@ def evaluate(
     cuts: Sequence[Cut],
     candidates: Mapping[str, Candidate],
     asked: Asked,
+    baselines: Sequence[str],
     heads: Mapping[str, HeadFigure],
 ) -> Evaluation:
     """Judge ``candidates``, the bundle among them as :data:`BUNDLE`; ``heads``: what else it foretells.
+
+    ``baselines``: of which candidates the best is sought.
 
     Raises ``AssertionError`` where a candidate knows what comes after a cut: that is a defect.
     """
     each = [answers_of(cut, candidates, heads) for cut in cuts]
     together = pooled(each)
-    best = max(asked.baselines, key=lambda name: auroc(together.churned, together.risks[name]))
+    best = max(baselines, key=lambda name: auroc(together.churned, together.risks[name]))
     rows: list[Row] = []
     segments: list[Row] = []
     differences: list[Difference] = []

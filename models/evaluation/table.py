@@ -8,6 +8,8 @@ from typing import Final, NamedTuple, TypeVar
 from models.evaluation.figures import Row
 from models.evaluation.result import Difference, Evaluation
 
+BY_ACTIVITY: Final = "By activity"
+
 T = TypeVar("T", Row, Difference)
 
 FIGURES: Final = (
@@ -36,7 +38,7 @@ def tables_of(evaluation: Evaluation) -> list[Table]:
             ("at", "less", "AUROC", "PR-AUC", "Brier"),
             list(_differences(_told(evaluation.differences))),
         ),
-        Table("By activity", ("segment", "model", *FIGURES), [_cells(row.segment, row) for row in pooled]),
+        Table(BY_ACTIVITY, ("segment", "model", *FIGURES), [_cells(row.segment, row) for row in pooled]),
     ]
     heads = [(_at(row.at), name, f"{row.heads[name]:.3f}") for row in evaluation.rows for name in row.heads]
     return [*tables, Table("Other heads", ("at", "figure", "value"), heads)] if heads else tables

@@ -28,6 +28,7 @@ COMMANDS = {
     "export": LazyCommand("streamer.cli.export:command", "Write a topic into a file."),
     "dataset": LazyCommand("streamer.cli.dataset:command", "Turn a known source into a file of events."),
     "train": LazyCommand("streamer.cli.train:command", "Make a model bundle from files of events."),
+    "evaluate": LazyCommand("streamer.cli.evaluate:command", "Judge a bundle, beside baselines."),
     "score": LazyCommand("streamer.cli.score:command", "Score the users of files of events, offline."),
     "backtest": LazyCommand("streamer.cli.backtest:command", "Judge the alerts of a model and a policy."),
     "uplift": LazyCommand("streamer.cli.uplift:command", "What alerts achieve, beside a holdout."),

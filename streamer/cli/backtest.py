@@ -145,13 +145,14 @@ def _fit_baselines() -> Callable[..., dict[str, RiskModel]]:
 
 
 def _show(rows: Sequence[Row]) -> None:
-    cells = [COLUMNS, *(_cells(row) for row in rows)]
+    cells = [COLUMNS, *(cells_of(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells_of(row: Row) -> tuple[str, ...]:
+    """A row as text, under :data:`COLUMNS`."""
     judged = row.judgement
     interval, lead = judged.precision_interval, judged.median_lead_days
     return (
