@@ -140,8 +140,8 @@ def _notes(bundle: Bundle, asked: Question, found: Answer) -> list[str]:
         f"Churn: no {sign} in the {_days(asked.horizon_ms)} from a cut on. At risk: users with an event in "
         f"the {_days(asked.active_ms)} before it.",
         f"Baselines know nothing from {format_timestamp(found.beside.fitted_until_ms)} on.",
-        f"Flagged: a risk of {manifest.band_edges.watch:g} or more for the bundle, as many users for the others. "
-        f"Intervals: {found.beside.evaluation.draws:,} draws of users.",
+        f"Flagged: a risk of {manifest.band_edges.watch:g} or more for the bundle, as many users for the "
+        f"others. Intervals: {found.beside.evaluation.draws:,} draws of users.",
     ]
 
 

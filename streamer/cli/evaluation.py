@@ -91,7 +91,7 @@ def answer(
     alerts_a_week: float | None,
     ablations: bool,
 ) -> Answer:
-    """Judge the bundle on the events of ``files``; raises ``ConfigurationError`` where that cannot be done."""
+    """Judge the bundle on the events of ``files``; raises ``ConfigurationError`` where it cannot."""
     try:
         from models.configuration import Task
         from models.evaluation.beside import judge_beside
