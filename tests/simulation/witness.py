@@ -155,7 +155,7 @@ class Witness:
         check_raise(self.terms, customer, decision)
         free = policy.daily_budget is None and customer.closed_ms is None
         noticed_ms = decision.decided_ms - policy.raise_dwell_ms
-        settled = noticed_ms >= max(self._since.settled_ms, customer.told_ms)
+        settled = noticed_ms >= self._since.settled_ms and noticed_ms > customer.told_ms
         if free and settled and not (arrived or self.live or customer.waited or alert):
             check_moment(self.terms, customer, noticed_ms)
         assert sent == (decision.alert_id is not None) == (decision.revision == 1)
