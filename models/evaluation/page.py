@@ -22,12 +22,10 @@ def page(title: str, notes: Sequence[str], evaluation: Evaluation, tables: Seque
     names = [row.model for row in pooled]
     figures = [
         _figure("AUROC, with 95 % intervals", _aurocs(evaluation.rows, names)),
-        _figure(
-            "The bundle's AUROC less another's, same users drawn for both", _differences(evaluation, names)
-        ),
+        _figure("AUROC by activity before the cut", _segments(evaluation, names)),
         _figure("Of users with that risk, so many churned", _reliability(pooled)),
         _figure("Churners among the highest risks, against chance", _lift(pooled)),
-        _figure("AUROC by activity before the cut", _segments(evaluation, names)),
+        _figure("The bundle's AUROC less another's, the same users drawn", _differences(evaluation, names)),
     ]
     legend = "".join(f'<li><i class="s{index}"></i>{escape(name)}</li>' for index, name in enumerate(names))
     return (
@@ -111,7 +109,12 @@ def _axis(label: str, whisks: Sequence[Whisker]) -> Axis:
 def _reliability(pooled: Sequence[Row]) -> str:
     tenths = [index / 5 for index in range(6)]
     lines = [
-        Line(row.model, index, [(risk, share) for risk, share, _ in row.reliability])
+        Line(
+            row.model,
+            index,
+            [(risk, share) for risk, share, _ in row.reliability],
+            [weight for *_, weight in row.reliability],
+        )
         for index, row in enumerate(pooled)
     ]
     across, up = Axis("mean risk", 0, 1, tenths), Axis("share that churned", 0, 1, tenths)
@@ -120,7 +123,12 @@ def _reliability(pooled: Sequence[Row]) -> str:
 
 def _lift(pooled: Sequence[Row]) -> str:
     lines = [
-        Line(row.model, index, [((tenth + 1) * 10, lift) for tenth, lift in enumerate(row.lift)])
+        Line(
+            row.model,
+            index,
+            [((tenth + 1) * 10, lift) for tenth, lift in enumerate(row.lift)],
+            [0.0] * len(row.lift),
+        )
         for index, row in enumerate(pooled)
     ]
     highest = max(chain([1.0], *(row.lift for row in pooled))) * 1.05

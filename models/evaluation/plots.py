@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from math import sqrt
 from typing import Final, NamedTuple
 
 WIDTH: Final = 520
@@ -20,11 +21,12 @@ _LABELS: Final = 190
 
 
 class Line(NamedTuple):
-    """Points of one model; ``style`` numbers its colour."""
+    """Points of one model; ``style`` numbers its colour. ``weights``: the areas of their dots, 0 to 1."""
 
     name: str
     style: int
     points: Sequence[tuple[float, float]]
+    weights: Sequence[float]
 
 
 class Whisker(NamedTuple):
@@ -53,7 +55,7 @@ class Axis(NamedTuple):
 def plane(
     title: str, across: Axis, up: Axis, lines: Sequence[Line], ideal: Sequence[tuple[float, float]]
 ) -> str:
-    """Lines with a dot at each point, over a dashed ``ideal`` line."""
+    """Lines with a dot at each point, the first line on top, over a dashed ``ideal`` line."""
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
         x = _LEFT + across.share(point[0]) * (WIDTH - _LEFT - _RIGHT)
@@ -75,13 +77,13 @@ def plane(
         f"{escape(up.label)}</text>"
     )
     parts.append(f'<polyline class="ideal" points="{_path([place(point) for point in ideal])}"/>')
-    for line in lines:
+    for line in reversed(lines):
         places = [place(point) for point in line.points]
         parts.append(f'<polyline class="line s{line.style}" points="{_path(places)}"/>')
         parts += [
-            f'<circle class="dot s{line.style}" cx="{x:.1f}" cy="{y:.1f}" r="3">'
+            f'<circle class="dot s{line.style}" cx="{x:.1f}" cy="{y:.1f}" r="{2 + 7 * sqrt(weight):.1f}">'
             f"<title>{escape(line.name)}: {point[0]:.3f}, {point[1]:.3f}</title></circle>"
-            for (x, y), point in zip(places, line.points, strict=True)
+            for (x, y), point, weight in zip(places, line.points, line.weights, strict=True)
         ]
     return _svg(title, _HEIGHT, parts)
 
