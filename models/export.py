@@ -17,10 +17,19 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from models.calibration import Platt
+from models.model_card import model_card
 from models.network import Network
 from models.query_head import Query
 from models.step import Step
-from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME, STEP_NAME, Manifest, encode_manifest
+from schemas.bundle import (
+    CARD_NAME,
+    GOLDEN_NAME,
+    MANIFEST_NAME,
+    QUERY_NAME,
+    STEP_NAME,
+    Manifest,
+    encode_manifest,
+)
 from schemas.golden import Golden, encode_golden
 from streamer.core.features import FEATURES
 from streamer.core.transformer_inputs import NUMBERS
@@ -57,8 +66,8 @@ def query_graph(network: Network, platt: Platt) -> bytes:
 
 def write_bundle(path: Path, manifest: Manifest, graphs: Mapping[str, bytes], golden: Golden) -> Manifest:
     """Write the bundle into the folder ``path``; returns ``manifest`` with the files' hashes in it."""
-    files = {**graphs, GOLDEN_NAME: encode_golden(golden)}
-    assert set(files) == {STEP_NAME, QUERY_NAME, GOLDEN_NAME}
+    files = {**graphs, GOLDEN_NAME: encode_golden(golden), CARD_NAME: model_card(manifest).encode()}
+    assert set(files) == {STEP_NAME, QUERY_NAME, GOLDEN_NAME, CARD_NAME}
     hashes = {name: sha256(data).hexdigest() for name, data in files.items()}
     complete = msgspec.structs.replace(manifest, sha256=hashes)
     path.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from models.ablation import compare, figures, simplest_of_the_best
 from models.calibration import Platt, fit_platt
 from models.configuration import VARIANTS, Task, Variant
 from models.epochs import Run
+from models.evaluation.segments import segments_of
 from models.examples import Examples, cut_moments, label, labelled_moments, nobody_active
 from models.fitting import Fit
 from models.histories import Histories
@@ -77,6 +78,7 @@ def validate(
             if judged and run.interruption.requested:
                 break
             judged[variant].append(_judge(fits[-1].network(variant), histories, asked))
+    segments = segments_of(asked.features, task.churn_types)
     users = np.searchsorted(histories.starts, asked.moments.event, side="right") - 1
     ablation = compare(
         {variant: [one.risks for one in seeds] for variant, seeds in judged.items()}, asked.churned, users
@@ -94,9 +96,22 @@ def validate(
             "validation_n": float(len(asked.churned)),
             "validation_base_rate": float(asked.churned.mean()),
             **{f"validation_{name}": value for name, value in figures(asked.churned, first.risks).items()},
+            **{
+                f"validation_{segment}_{name}": value
+                for segment, chosen in segments.items()
+                for name, value in _of_segment(asked.churned[chosen], first.risks[chosen]).items()
+            },
             **({} if surprise is None else surprise.metrics),
         },
     )
+
+
+def _of_segment(churned: npt.NDArray[np.float32], risks: npt.NDArray[np.float64]) -> dict[str, float]:
+    """How many there are, how many of them churned, and the figures where both kinds occur."""
+    if not len(churned):
+        return {"n": 0.0}
+    counted = {"n": float(len(churned)), "base_rate": float(churned.mean())}
+    return {**counted, **figures(churned, risks)} if len(np.unique(churned)) == 2 else counted
 
 
 def first_fit_name(number: int) -> str:

@@ -12,6 +12,7 @@ from schemas.parts import Probability, Sha256, Timestamp
 
 FORMAT_VERSION: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
+CARD_NAME: Final = "MODEL_CARD.md"
 GOLDEN_NAME: Final = "golden.json"
 STEP_NAME: Final = "step.onnx"
 QUERY_NAME: Final = "query.onnx"
