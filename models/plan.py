@@ -22,36 +22,43 @@ _EVENT_COST: Final = 3.0
 
 
 class Plan(NamedTuple):
-    """The most that it can come to: ``examples`` and ``events`` an epoch, ``folds`` of cross validation."""
+    """About the most that it can come to: ``examples`` and ``events`` an epoch, ``folds`` of cross validation.
+
+    ``earlier``: how many events an epoch of the first fit and of a fold has.
+    """
 
     task: Task
     examples: int
     events: int
+    earlier: int
     folds: int
 
     def first_fits(self) -> list[Stage]:
         """Those that compare the variants."""
         parts = [HEAD, LANGUAGE, *VARIANTS[1:]]
         return [
-            stage for number in range(self.task.seeds) for stage in self._fit(first_fit_name(number), parts)
+            stage
+            for number in range(self.task.seeds)
+            for stage in self._fit(first_fit_name(number), parts, self.earlier)
         ]
 
     def after_validation(self, variant: Variant) -> list[Stage]:
         """What remains once ``variant`` has been chosen."""
         needed = parts_of(variant)
-        made = self._fit(FINAL_FIT, [part for part in _PARTS if part in {*needed, LANGUAGE}])
+        parts = [part for part in _PARTS if part in {*needed, LANGUAGE}]
+        made = self._fit(FINAL_FIT, parts, self.events)
         made.append(Stage(BUNDLE, _BUNDLE_STEPS, self.examples / _BUNDLE_STEPS))
         for fold in range(self.folds):
-            made += self._fit(fold_name(fold, self.folds), needed)
+            made += self._fit(fold_name(fold, self.folds), needed, self.earlier)
         return made
 
-    def _fit(self, label: str, parts: Iterable[str]) -> list[Stage]:
+    def _fit(self, label: str, parts: Iterable[str], events: int) -> list[Stage]:
         recipe = self.task.recipe
         known = {
             HEAD: Stage(HEAD, recipe.head.epochs * self.examples, 1.0),
-            LANGUAGE: Stage(LANGUAGE, recipe.language.epochs * self.events, _EVENT_COST),
-            "sequence": Stage("sequence", recipe.sequence.epochs * self.events, _EVENT_COST),
-            "both": Stage("both", recipe.both.epochs * self.events, _EVENT_COST),
+            LANGUAGE: Stage(LANGUAGE, recipe.language.epochs * events, _EVENT_COST),
+            "sequence": Stage("sequence", recipe.sequence.epochs * events, _EVENT_COST),
+            "both": Stage("both", recipe.both.epochs * events, _EVENT_COST),
         }
         return [known[part]._replace(name=stage_name(label, part)) for part in parts]
 
@@ -61,7 +68,10 @@ _PARTS: Final = (HEAD, LANGUAGE, "sequence", "both")
 
 def plan_of(histories: Histories, task: Task, examples: int, folds: int) -> Plan:
     """The plan for ``histories``, from which ``examples`` were made."""
-    return Plan(task, examples, min(len(histories.tokens), task.recipe.most_events), folds)
+    most = task.recipe.most_events
+    early = int((histories.times < task.until_ms - 2 * task.horizon_ms).sum())
+    earlier = round((1.0 - task.recipe.held_out) * early)
+    return Plan(task, examples, min(len(histories.tokens), most), min(earlier, most), folds)
 
 
 def parts_of(variant: Variant) -> tuple[str, ...]:
