@@ -13,7 +13,7 @@ import numpy.typing as npt
 from models.baselines.bg_nbd import BgNbd, Purchases, fit_bg_nbd
 from models.baselines.returns import returns_of
 from models.calibration import fit_platt
-from models.configuration import Task
+from models.configuration import ChurnTypes, Task
 from models.examples import Examples
 from streamer.core.aggregates import DAY_MS
 
@@ -30,7 +30,7 @@ class BgNbdRisk:
     """
 
     def __init__(self, everyone: npt.NDArray[np.float32], examples: Examples, task: Task) -> None:
-        self._churn_types = task.churn_types
+        self._churn_types: ChurnTypes = task.churn_types
         self._weeks = task.horizon_ms / DAY_MS / _DAYS_A_WEEK
         self.model: BgNbd = fit_bg_nbd(self._purchases(everyone))
         known = ~np.isnan(examples.churned)
@@ -46,6 +46,6 @@ class BgNbdRisk:
 
     def _purchases(self, features: npt.NDArray[np.float32]) -> Purchases:
         returns = returns_of(features, self._churn_types)
-        repeats = np.maximum(returns.count - 1.0, 0.0)
+        repeats = np.maximum(returns.days - 1.0, 0.0)
         last = repeats * returns.gap
         return Purchases(repeats, last / _DAYS_A_WEEK, (last + returns.since) / _DAYS_A_WEEK)

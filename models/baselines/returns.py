@@ -17,11 +17,11 @@ Floats = npt.NDArray[np.float64]
 
 
 class Returns(NamedTuple):
-    """Each ``[queries]``. ``count``: distinct days; ``gap``: days between two of them on average, meaningless
+    """Each ``[queries]``. ``days``: distinct ones; ``gap``: days between two of them on average, meaningless
     below two; ``since``: days since the last, since the first event where there was none.
     """
 
-    count: Floats
+    days: Floats
     gap: Floats
     since: Floats
 
@@ -33,5 +33,5 @@ def returns_of(features: npt.NDArray[np.float32], churn_types: ChurnTypes) -> Re
         if churn_types == "purchase"
         else ("visit_days", "gap_mean", "silence")
     )
-    count, gap, since = (np.expm1(features[:, FEATURES.index(name)].astype(np.float64)) for name in names)
-    return Returns(np.round(count), gap, since)
+    days, gap, since = np.expm1(features[:, [FEATURES.index(name) for name in names]].astype(np.float64)).T
+    return Returns(np.round(days), gap, since)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from models.baselines.fit import fit_all, lessons
 from models.baselines.risk_model import as_model
 from models.configuration import Task, Variant
-from models.evaluation.candidates import Candidate, HeadFigure, of_features, of_model
+from models.evaluation.candidates import Candidate, of_features, of_model
 from models.evaluation.cut import cuts_at
+from models.evaluation.heads import HeadFigures
 from models.evaluation.result import Evaluation
 from models.evaluation.run import BUNDLE, Asked, evaluate
 from models.histories import Histories
@@ -38,7 +39,7 @@ def judge_beside(
     model: RiskModel,
     at_ms: Sequence[int],
     asked: Asked,
-    heads: Mapping[str, HeadFigure],
+    heads: HeadFigures,
     ablations: bool,
     progress: Progress,
 ) -> Beside:

@@ -16,9 +16,6 @@ from streamer.core.model import Encoding, RiskModel
 Candidate = Callable[[Cut], npt.NDArray[np.float64]]
 """Risks ``[users]`` of a cut, from nothing but what lies before it."""
 
-HeadFigure = Callable[[Cut], float]
-"""One figure of one head of a bundle on a cut, such as the perplexity of the next action."""
-
 _USERS_AT_ONCE: Final = 4096
 
 
@@ -37,7 +34,7 @@ def of_model(model: RiskModel, progress: Callable[[int], None]) -> Candidate:
         answers = np.empty(len(cut.event))
         for start in range(0, len(cut.event), _USERS_AT_ONCE):
             part = slice(start, start + _USERS_AT_ONCE)
-            hidden = model.encode(_encodings(cut, part, model.ring_tokens))
+            hidden = model.encode(encodings_of(cut, part, model.ring_tokens))
             answers[part] = model.query(hidden, cut.features[part])
             progress(len(hidden))
         return answers
@@ -45,7 +42,7 @@ def of_model(model: RiskModel, progress: Callable[[int], None]) -> Candidate:
     return risks
 
 
-def _encodings(cut: Cut, part: slice, ring_tokens: int) -> list[Encoding]:
+def encodings_of(cut: Cut, part: slice, ring_tokens: int) -> list[Encoding]:
     """Each user's ring at the cut. Every one is encoded from it alone, whatever is cached."""
     tokens, starts = cut.histories.tokens, cut.histories.starts
     made: list[Encoding] = []

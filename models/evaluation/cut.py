@@ -48,13 +48,15 @@ def cuts_at(histories: Histories, at_ms: Sequence[int], task: Task) -> list[Cut]
         _check_within(histories, at, task.horizon_ms)
     times = np.array(sorted(at_ms))
     moments = cut_moments(histories, times, task.active_ms)
+    for at in times.tolist():
+        _check_at_risk(at, int((moments.time_ms == at).sum()), task)
     end_ms = int(histories.times.max()) + 1
     examples = label(histories, moments, task.horizon_ms, task.churn_types, end_ms)
     cuts: list[Cut] = []
     for at in times.tolist():
         here = moments.time_ms == at
         cut = Cut(at, histories, moments.event[here], examples.features[here], examples.churned[here])
-        _check_outcomes(cut, task)
+        _check_outcomes(cut)
         cuts.append(cut)
     return cuts
 
@@ -78,17 +80,20 @@ def _check_within(histories: Histories, at_ms: int, horizon_ms: int) -> None:
         )
 
 
-def _check_outcomes(cut: Cut, task: Task) -> None:
-    """Refuse a cut on which no ranking can be right or wrong."""
-    at = f"--at {format_timestamp(cut.at_ms)}"
-    if not len(cut.event):
+def _check_at_risk(at_ms: int, users: int, task: Task) -> None:
+    if not users:
         raise ConfigurationError(
-            f"{at}: nobody is at risk, as no event lies in the {task.active_ms / DAY_MS:g} days before it: "
-            "choose another --at, or a longer --active"
+            f"--at {format_timestamp(at_ms)}: nobody is at risk, as no event lies in the "
+            f"{task.active_ms / DAY_MS:g} days before it: choose another --at, or a longer --active"
         )
+
+
+def _check_outcomes(cut: Cut) -> None:
+    """Refuse a cut on which no ranking can be right or wrong."""
     churned = int(cut.churned.sum())
     if churned in (0, len(cut.churned)):
         raise ConfigurationError(
-            f"{at}: {'nobody' if churned == 0 else 'everybody'} of {len(cut.churned):,} users churned, and "
-            "nothing can be judged: choose another --at, or files with more users"
+            f"--at {format_timestamp(cut.at_ms)}: {'nobody' if churned == 0 else 'everybody'} of "
+            f"{len(cut.churned):,} users churned, and nothing can be judged: choose another --at, or files "
+            "with more users"
         )

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from models.configuration import Task
 from models.evaluation.bootstrap import FIGURES, Interval, draws_for, interval, resampled
-from models.evaluation.candidates import Candidate, HeadFigure
+from models.evaluation.candidates import Candidate
 from models.evaluation.cut import Cut
 from models.evaluation.figures import Row, RowName, figures_of, threshold_for
+from models.evaluation.heads import HeadFigures
 from models.evaluation.leaks import leaks
 from models.evaluation.result import Difference, Evaluation
 from models.evaluation.segments import segments_of
@@ -50,7 +51,7 @@ def evaluate(
     candidates: Mapping[str, Candidate],
     asked: Asked,
     baselines: Sequence[str],
-    heads: Mapping[str, HeadFigure],
+    heads: HeadFigures,
 ) -> Evaluation:
     """Judge ``candidates``, the bundle among them as :data:`BUNDLE`; ``heads``: what else it foretells.
 
@@ -74,7 +75,7 @@ def evaluate(
     )
 
 
-def answers_of(cut: Cut, candidates: Mapping[str, Candidate], heads: Mapping[str, HeadFigure]) -> Answers:
+def answers_of(cut: Cut, candidates: Mapping[str, Candidate], heads: HeadFigures) -> Answers:
     """Ask every candidate, after making sure that none knows the future."""
     found = leaks(cut, candidates)
     assert not found, f"known before {format_timestamp(cut.at_ms)} though it comes later: {', '.join(found)}"
@@ -84,7 +85,7 @@ def answers_of(cut: Cut, candidates: Mapping[str, Candidate], heads: Mapping[str
         cut.features,
         cut.churned,
         {name: candidate(cut) for name, candidate in candidates.items()},
-        {name: figure(cut) for name, figure in heads.items()},
+        dict(heads(cut)),
     )
 
 

@@ -26,6 +26,6 @@ def segments_of(
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """Who belongs to each of :data:`SEGMENTS`, ``[users]``: everybody to one."""
     returns = returns_of(features, churn_types)
-    new = returns.count < LEAST_DAYS
+    new = returns.days < LEAST_DAYS
     lapsing = ~new & (returns.since > _GAPS * returns.gap)
     return dict(zip(SEGMENTS, (new, ~new & ~lapsing, lapsing), strict=True))

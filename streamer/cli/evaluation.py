@@ -7,22 +7,28 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from schemas.bundle import Manifest
+from schemas.bundle import AlertHeads, Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp, parse_timestamp
 from streamer.backtest.budget import policy_for
-from streamer.backtest.judgement import Period
+from streamer.backtest.judgement import WEEK_MS, Period
 from streamer.backtest.run import Backtest, Row, shop_of
 from streamer.cli.progress_line import ProgressLine
+from streamer.core.model import Encoding
 from streamer.files import read_events
 from streamer.onnx.graphs import Bundle
+from streamer.onnx.outlook import AlertGraph
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.policy_file import load_policy
 from streamer.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from models.evaluation.beside import Beside
+    from models.evaluation.heads import Foretell
 
 
 _CACHED_USERS: Final = 256
@@ -95,6 +101,7 @@ def answer(
     try:
         from models.configuration import Task
         from models.evaluation.beside import judge_beside
+        from models.evaluation.heads import head_figures, no_heads
         from models.evaluation.run import BUNDLE, Asked
         from models.histories import collect
     except ImportError as error:
@@ -111,31 +118,54 @@ def answer(
     histories = collect(line.counting(events), None, bundle.calendar, settings.currency)
     if not histories.users:
         raise ConfigurationError("the files hold no event: give files of events")
+    backtest = None
+    if alerts_a_week is not None:
+        shop = shop_of(list(events), asked.churn_types == "any", settings.currency)
+        backtest = Backtest(shop, _period(asked, shop.outcomes.end_ms), line.stage)
     task = Task(asked.learnt_until_ms, asked.horizon_ms, asked.active_ms, asked.churn_types)
     dataset = "+".join(dict.fromkeys(file.name.split(".")[0] for file in files))
+    heads = no_heads
+    if model.alert_graph and manifest.alert:
+        foretell = _foretelling(model, model.alert_graph, manifest.alert)
+        heads = head_figures(foretell, model.ring_tokens, asked.horizon_ms)
     beside = judge_beside(
         histories,
         model,
         asked.at_ms,
         Asked(dataset, task, manifest.band_edges.watch),
-        heads={},
+        heads=heads,
         ablations=ablations,
         progress=line.stage,
     )
     alerts: list[Row] = []
-    if alerts_a_week is not None:
-        shop = shop_of(list(events), asked.churn_types == "any", settings.currency)
+    if backtest is not None and alerts_a_week is not None:
         policy = load_policy(settings.policy, manifest, settings.disorder_s)
-        period = Period(min(asked.at_ms), shop.outcomes.end_ms - policy.horizon_ms, policy.horizon_ms)
-        if period.to_ms <= period.from_ms:
-            raise ConfigurationError(
-                "--alerts-a-week judges the alerts from the first --at until a horizon before the files end: "
-                "give an earlier --at, or leave --alerts-a-week out"
-            )
-        backtest = Backtest(shop, period, line.stage)
         for name, each in {BUNDLE: model, **beside.baselines}.items():
             alerts.append(backtest.of_budget(name, each, policy_for(name, policy), alerts_a_week))
     return Answer(dataset, beside, alerts)
+
+
+def _foretelling(model: OnnxRiskModel, graph: AlertGraph, heads: AlertHeads) -> Foretell:
+    """What the bundle's alert graph says, as far as training saw enough to say it."""
+    from models.evaluation.heads import Foretold
+
+    def foretell(encodings: Sequence[Encoding], features: npt.NDArray[np.float32]) -> Foretold:
+        rings = [encoding.ring for encoding in encodings]
+        spend, types, _ = graph.run(model.encode(encodings), features, rings)
+        return Foretold(spend if heads.spend else None, types if heads.types else None)
+
+    return foretell
+
+
+def _period(asked: Question, end_ms: int) -> Period:
+    """When alerts are raised that can be judged; ``end_ms``: the end of the files."""
+    period = Period(min(asked.at_ms), end_ms - asked.horizon_ms, asked.horizon_ms)
+    if period.to_ms < period.from_ms + WEEK_MS:
+        raise ConfigurationError(
+            "--alerts-a-week judges the alerts from the first --at until a horizon before the files end, "
+            "which is less than a week: give an earlier --at, or leave --alerts-a-week out"
+        )
+    return period
 
 
 def doubt(asked: Question) -> str | None:

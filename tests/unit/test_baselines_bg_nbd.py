@@ -7,7 +7,7 @@ import pytest
 
 from models.baselines.bg_nbd import BgNbd, Purchases, fit_bg_nbd
 from models.baselines.bg_nbd_risk import BgNbdRisk
-from models.configuration import Task
+from models.configuration import ChurnTypes, Task
 from models.examples import Examples, Moments
 from streamer.core.features import FEATURES
 
@@ -87,7 +87,7 @@ def test_a_shop_that_nobody_leaves_is_fitted_too() -> None:
     ],
 )
 def test_risk_falls_with_the_purchases_expected_and_reads_the_features(
-    churn_types: str, names: tuple[str, str, str]
+    churn_types: ChurnTypes, names: tuple[str, str, str]
 ) -> None:
     seen, bought = simulated(BgNbd(0.5, 4.0, 0.8, 2.4), 4_000, weeks=52.0, more=4.0)
     features = np.zeros((4_000, len(FEATURES)), np.float32)
@@ -101,7 +101,7 @@ def test_risk_falls_with_the_purchases_expected_and_reads_the_features(
     nothing = np.zeros(4_000, np.int64)
     churned = (bought == 0).astype(np.float32)
     examples = Examples(Moments(nothing, nothing.astype(float)), features, nothing, bought > 0, churned)
-    task = Task(0, horizon_ms=28 * 86_400_000, churn_types=churn_types)  # pyright: ignore[reportArgumentType] - a parameter of the test
+    task = Task(0, horizon_ms=28 * 86_400_000, churn_types=churn_types)
     risk = BgNbdRisk(features, examples, task)
     risks = risk(features)
     expected = risk.model.expected_purchases(seen, 4.0)
