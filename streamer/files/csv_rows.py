@@ -11,7 +11,14 @@ import msgspec
 
 from schemas.errors import InputFileError
 from schemas.event import MAX_EVENT_BYTES, Event, Skipped
-from streamer.files.fields import COLUMNS, NUMBER_COLUMNS, require_columns, row_event
+from streamer.files.fields import (
+    COLUMNS,
+    NUMBER_COLUMNS,
+    REQUIRED_COLUMNS,
+    is_unknown_type,
+    require_columns,
+    row_event,
+)
 from streamer.files.kind import Compression
 from streamer.files.streams import reading
 
@@ -44,9 +51,11 @@ def _require_header(path: Path, header: list[str]) -> None:
 def _fields(path: Path, row: int, header: list[str], cells: list[str]) -> dict[str, object]:
     if len(cells) != len(header):
         raise InputFileError(f"{path}, row {row}: {len(cells)} cells under {len(header)} columns.")
+    row_of = dict(zip(header, cells, strict=True))
+    wanted = REQUIRED_COLUMNS if is_unknown_type(row_of["type"]) else COLUMNS
     fields: dict[str, object] = {}
-    for name, text in zip(header, cells, strict=True):
-        if not text or name not in COLUMNS:
+    for name, text in row_of.items():
+        if not text or name not in wanted:
             continue
         try:
             fields[name] = _value(name, text)
@@ -57,7 +66,10 @@ def _fields(path: Path, row: int, header: list[str], cells: list[str]) -> dict[s
 
 def _value(name: str, text: str) -> object:
     if name in NUMBER_COLUMNS:
-        return float(text)
+        try:
+            return float(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is not a number, written as 1234.5") from error
     if name == "timestamp" and text.isascii() and text.removeprefix("-").isdigit():
         return int(text)
     if name == "items":

@@ -8,7 +8,7 @@ from pathlib import Path
 from schemas.decoding import decode_event
 from schemas.errors import InputFileError, MalformedEventError
 from schemas.event import MAX_EVENT_BYTES, Event, Skipped
-from streamer.files.fields import LATEST_RECORD_MS
+from streamer.files.fields import LATEST_RECORD_MS, field_at_fault, time_hint
 from streamer.files.kind import Compression
 from streamer.files.streams import reading
 
@@ -26,4 +26,6 @@ def ndjson_events(path: Path, compression: Compression | None) -> Iterator[Event
             try:
                 yield decode_event(value, None, LATEST_RECORD_MS)
             except MalformedEventError as error:
-                raise InputFileError(f"{path}, line {number}: {error}") from error
+                field = field_at_fault(error)
+                place = f", field {field}" if field else ""
+                raise InputFileError(f"{path}, line {number}{place}: {error}{time_hint(error)}") from error

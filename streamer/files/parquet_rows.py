@@ -23,7 +23,7 @@ _BATCH_ROWS: Final = 8_192
 
 
 def parquet_events(path: Path) -> Iterator[Event | Skipped]:
-    """Decode batch by batch. Integer ids are read as text; a time must be an instant (with a zone).
+    """Decode batch by batch. Integer and UUID ids are read as text; a time must be an instant (with a zone).
 
     Raises ``InputFileError`` that names the row or the column.
     """
@@ -55,7 +55,7 @@ def _values(path: Path, pyarrow: Any, name: str, array: Any) -> list[Any]:
     if name == "items":
         if _is_list(types, kind) and types.is_struct(kind.value_type):
             return _item_lists(path, pyarrow, array)
-        raise _misfit(path, name, kind, "a list of structs")
+        raise _misfit(path, name, kind, "a list of structs is")
     if name == "timestamp" and types.is_timestamp(kind) and kind.tz is not None:
         in_ms = array.cast(pyarrow.timestamp("ms", kind.tz), safe=False)
         return in_ms.cast(pyarrow.int64()).to_pylist()
@@ -64,10 +64,20 @@ def _values(path: Path, pyarrow: Any, name: str, array: Any) -> list[Any]:
     if name in NUMBER_COLUMNS:
         if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
             return array.cast(pyarrow.float64(), safe=False).to_pylist()
-        raise _misfit(path, name, kind, "numbers")
-    if _is_text(types, kind) or (name in IDENTIFIER_COLUMNS and types.is_integer(kind)):
+        raise _misfit(path, name, kind, "numbers are")
+    if _is_text(types, kind):
         return array.cast(pyarrow.string()).to_pylist()
-    wanted = "an instant with a time zone, epoch milliseconds or text" if name == "timestamp" else "text"
+    if name in IDENTIFIER_COLUMNS:
+        # Some databases write integers as decimals without decimals.
+        if types.is_integer(kind) or (types.is_decimal(kind) and kind.scale == 0):
+            return array.cast(pyarrow.string()).to_pylist()
+        if isinstance(kind, pyarrow.UuidType):
+            return [None if value is None else str(value) for value in array.to_pylist()]
+    if name in IDENTIFIER_COLUMNS:
+        raise _misfit(path, name, kind, "text, integers or UUIDs are")
+    wanted = (
+        "an instant with a time zone, epoch milliseconds or text is" if name == "timestamp" else "text is"
+    )
     raise _misfit(path, name, kind, wanted)
 
 
@@ -94,4 +104,4 @@ def _is_text(types: Any, kind: Any) -> bool:
 
 
 def _misfit(path: Path, name: str, kind: Any, wanted: str) -> InputFileError:
-    return InputFileError(f"{path}, column {name}: the type is {kind}, and {wanted} is needed.")
+    return InputFileError(f"{path}, column {name}: the type is {kind}, and {wanted} needed.")
