@@ -1,12 +1,13 @@
 """Aggregates alone, the sequence alone, and both: which is worth serving.
 
-The simplest variant is chosen whose log loss is within one standard error of the best one's (Breiman et al.,
-"Classification and Regression Trees", 1984): a sequence that adds nothing measurable is left out.
+From the simplest on, a variant takes the place of the one before where its log loss is lower by more than
+two standard errors of the difference: a sequence that adds nothing measurable is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,41 +18,57 @@ from streamer.core import metrics
 
 Floats = npt.NDArray[np.float64]
 
+ERRORS_OF_A_GAIN: Final = 2.0
+
+
+class Comparison(NamedTuple):
+    """The variant to serve, and the figures of all, simplest first."""
+
+    chosen: Variant
+    figures: tuple[VariantFigures, ...]
+
 
 def compare(
-    risks: Mapping[Variant, Sequence[Floats]], churned: npt.NDArray[np.float32], users: npt.NDArray[np.int64]
-) -> tuple[VariantFigures, ...]:
-    """Figures of each variant, simplest first; ``risks``: of each of its seeds, ``[questions]``.
+    risks: Mapping[Variant, Sequence[Floats]],
+    churned: npt.NDArray[np.float32],
+    users: npt.NDArray[np.int64],
+) -> Comparison:
+    """Compare variants, simplest first; ``risks``: of each of a variant's seeds, ``[questions]``.
 
-    ``users`` ``[questions]``: whom each question is about. What is behind the best is a mean over questions
-    of the difference in log loss; its standard error takes each user's questions for one observation.
+    ``users`` ``[questions]``: whom each question is about. Differences are means over questions; their
+    standard errors take each user's questions for one observation.
     """
-    losses = {
+    losses: dict[Variant, Floats] = {
         variant: np.mean([_losses(churned, one) for one in seeds], axis=0) for variant, seeds in risks.items()
     }
     best = min(losses.values(), key=lambda loss: float(loss.mean()))
-    made: list[VariantFigures] = []
-    for variant, seeds in risks.items():
-        each = [figures(churned, one) for one in seeds]
-        behind = losses[variant] - best
-        made.append(
-            VariantFigures(
-                variant=variant,
-                seeds=len(seeds),
-                **{name: float(np.mean([one[name] for one in each])) for name in each[0]},
-                spread={name: float(np.std([one[name] for one in each], ddof=1)) for name in each[0]}
-                if len(seeds) > 1
-                else {},
-                behind=float(behind.mean()),
-                behind_error=_clustered_error(behind, users),
-            )
-        )
-    return tuple(made)
+    chosen: Variant = next(iter(risks))
+    for variant, loss in losses.items():
+        gain = losses[chosen] - loss
+        if gain.mean() > ERRORS_OF_A_GAIN * _clustered_error(gain, users):
+            chosen = variant
+    return Comparison(
+        chosen,
+        tuple(
+            _figures(variant, [figures(churned, one) for one in seeds], losses[variant] - best, users)
+            for variant, seeds in risks.items()
+        ),
+    )
 
 
-def simplest_of_the_best(ablation: Sequence[VariantFigures]) -> Variant:
-    """The first variant that is behind the best by no more than one standard error."""
-    return next(one.variant for one in ablation if one.behind <= one.behind_error)
+def _figures(
+    variant: Variant, seeds: Sequence[Mapping[str, float]], behind: Floats, users: npt.NDArray[np.int64]
+) -> VariantFigures:
+    values = {name: [one[name] for one in seeds] for name in seeds[0]}
+    spread = {name: float(np.std(each, ddof=1)) for name, each in values.items()} if len(seeds) > 1 else {}
+    return VariantFigures(
+        variant=variant,
+        seeds=len(seeds),
+        **{name: float(np.mean(each)) for name, each in values.items()},
+        spread=spread,
+        behind=float(behind.mean()),
+        behind_error=_clustered_error(behind, users),
+    )
 
 
 def figures(churned: npt.NDArray[np.float32], risks: Floats) -> dict[str, float]:

@@ -22,7 +22,7 @@ _EVENT_COST: Final = 3.0
 
 
 class Plan(NamedTuple):
-    """About the most that it can come to: ``examples`` and ``events`` an epoch, ``folds`` of cross validation.
+    """The most there may be to do: ``examples`` and ``events`` an epoch, ``folds`` of cross validation.
 
     ``earlier``: how many events an epoch of the first fit and of a fold has.
     """

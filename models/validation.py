@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.ablation import compare, figures, simplest_of_the_best
+from models.ablation import compare, figures
 from models.calibration import Platt, fit_platt
 from models.configuration import VARIANTS, Task, Variant
 from models.epochs import Run
@@ -80,10 +80,10 @@ def validate(
             judged[variant].append(_judge(fits[-1].network(variant), histories, asked))
     segments = segments_of(asked.features, task.churn_types)
     users = np.searchsorted(histories.starts, asked.moments.event, side="right") - 1
-    ablation = compare(
+    comparison = compare(
         {variant: [one.risks for one in seeds] for variant, seeds in judged.items()}, asked.churned, users
     )
-    chosen = simplest_of_the_best(ablation)
+    chosen = comparison.chosen
     first = judged[chosen][0]
     surprise = fits[0].surprise()
     return Validated(
@@ -91,7 +91,7 @@ def validate(
         network=fits[0].network(chosen),
         platt=first.platt,
         epochs=fits[0].found,
-        ablation=ablation,
+        ablation=comparison.figures,
         metrics={
             "validation_n": float(len(asked.churned)),
             "validation_base_rate": float(asked.churned.mean()),

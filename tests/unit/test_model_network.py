@@ -10,6 +10,7 @@ from models.calibration import fit_platt
 from models.configuration import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from models.network import base_hazards, hazard_loss
 from models.query_head import BINS, FeatureEncoding, survival_logit
+from models.sequences import Sequences, hidden_after
 from models.step import Step
 from models.transformer import Block, Transformer
 from streamer.core.transformer_inputs import NUMBERS
@@ -102,3 +103,21 @@ def test_platt_scaling_recovers_what_was_distorted() -> None:
     platt = fit_platt(2.0 * true - 1.0, labels)
     assert platt.slope == pytest.approx(0.5, abs=0.02)
     assert platt.intercept == pytest.approx(0.5, abs=0.05)
+
+
+@torch.no_grad()
+def test_a_long_history_in_pieces_gives_the_hidden_vectors_of_the_whole() -> None:
+    whole = transformer()
+    starts = np.array([0, 700, 703])
+    codes, numbers = inputs(1, 703)
+    pieces = np.array([0, 256, 512, 700, 703])
+    begins = np.maximum(pieces[:-1] + 1 - SMALL.rebuild_tokens, [0, 0, 0, 700])
+    sequences = Sequences(codes[0], numbers[0], starts, pieces, begins)
+    assert sequences.piece_users().tolist() == [0, 0, 0, 1]
+    asked = np.array([702, 5, 256, 255, 699, 699, 700])
+    expected = torch.cat(
+        [whole(codes[:, :700], numbers[:, :700]), whole(codes[:, 700:], numbers[:, 700:])], 1
+    )
+    torch.testing.assert_close(
+        hidden_after(whole, sequences, asked), expected[0, asked], atol=1e-5, rtol=1e-5
+    )
