@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from models.agreement import check_agreement, differences
 from models.alert_rate import risk_peaks
 from models.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of
 from models.calibration import Platt
@@ -15,9 +17,11 @@ from models.configuration import Task
 from models.drift import steady_features
 from models.epochs import Run
 from models.examples import Examples, cut_moments, labelled_moments
-from models.export import query_graph, step_graph, write_bundle
+from models.export import alert_graph, query_graph, rebuild_graph, step_graph, write_bundle
 from models.fitting import Fit
 from models.golden import golden_vectors
+from models.heads.categories import bucket_names
+from models.heads.serving import Served, serve_heads
 from models.histories import Histories
 from models.manifest import manifest_of
 from models.material import material
@@ -27,7 +31,7 @@ from models.reference import reference_point
 from models.training import logits_of
 from models.validation import Validated, validate, validation_cuts
 from models.variants import FINAL_FIT
-from schemas.bundle import QUERY_NAME, STEP_NAME, Manifest
+from schemas.bundle import ALERT_NAME, QUERY_NAME, REBUILD_NAME, STEP_NAME, Manifest
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp
 
@@ -43,16 +47,24 @@ class Bundled(NamedTuple):
     columns: npt.NDArray[np.int64]
 
 
-def train_bundle(histories: Histories, task: Task, name: str, out: Path, run: Run, folds: int = 0) -> Bundled:
+def train_bundle(
+    histories: Histories,
+    task: Task,
+    name: str,
+    out: Path,
+    run: Run,
+    folds: int = 0,
+    categories: Mapping[int, str] | None = None,
+) -> Bundled:
     """Train on the events of ``histories``, all before ``task.until_ms``, and write the bundle ``out``.
 
     A first fit that knows nothing of the last two horizons is judged on the cuts within them, which gives the
     variant, the calibration and the manifest's metrics; a second one, trained alike on everything, is served.
     The alerts that it would have brought within the same two horizons say where the bands begin. After an
-    interruption it is the first fit that is served, as far as it came.
+    interruption it is the first fit that is served, as far as it came, without heads for alerts.
 
-    ``folds``: how many more fits will follow. Raises :class:`~schemas.errors.ConfigurationError` where there
-    are too few data.
+    ``folds``: how many more fits will follow. ``categories``: texts by hash, none for alerts without them.
+    Raises :class:`~schemas.errors.ConfigurationError` where there are too few data.
     """
     _check_enough(histories, task)
     examples = labelled_moments(histories, task, task.until_ms, lambda done: run.report.done(DATASET, done))
@@ -69,15 +81,27 @@ def train_bundle(histories: Histories, task: Task, name: str, out: Path, run: Ru
         if not run.interruption.requested:
             network, seen_until_ms = final, task.until_ms
     interrupted = seen_until_ms < task.until_ms
+    served: Served | None = None
+    if not interrupted:
+        served = serve_heads(validated.network, network, histories, columns, task, run)
+    heads = served and served.heads
 
     bands = _bands(network, validated.platt, histories, task)
     run.report.done(BUNDLE, 1)
     typical = cut_moments(histories, validation_cuts(task), task.active_ms)
     reference = reference_point(network, validated.platt, histories, typical)
     run.report.done(BUNDLE, 1)
-    graphs = {STEP_NAME: step_graph(network), QUERY_NAME: query_graph(network, validated.platt)}
+    graphs = {
+        STEP_NAME: step_graph(network),
+        QUERY_NAME: query_graph(network, validated.platt),
+        REBUILD_NAME: rebuild_graph(network),
+    }
+    if heads is not None:
+        graphs[ALERT_NAME] = alert_graph(network, heads)
+    check_agreement(differences(network, validated.platt, heads, graphs, histories))
     run.report.done(BUNDLE, 1)
-    golden = golden_vectors(network, validated.platt, histories, silence_grid_s())
+    golden = golden_vectors(network, validated.platt, heads, histories, silence_grid_s())
+    names = bucket_names(categories or {}, histories, task.size.category_buckets)
     manifest = manifest_of(
         histories,
         task,
@@ -85,6 +109,8 @@ def train_bundle(histories: Histories, task: Task, name: str, out: Path, run: Ru
         validated,
         bands,
         reference,
+        served and served.described(histories, names),
+        served.metrics if served else {},
         silence_grid_s(),
         seen_until_ms=seen_until_ms,
         interrupted=interrupted,

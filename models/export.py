@@ -1,4 +1,4 @@
-"""Writing a bundle: the two graphs, golden vectors and the manifest."""
+"""Writing a bundle: its graphs, golden vectors and the manifest."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from models.calibration import Platt
+from models.heads.heads import Heads
 from models.model_card import model_card
 from models.network import Network
 from models.query_head import Query
+from models.rebuild import Rebuild
 from models.step import Step
 from schemas.bundle import (
+    ALERT_NAME,
     CARD_NAME,
     GOLDEN_NAME,
     MANIFEST_NAME,
     QUERY_NAME,
+    REBUILD_NAME,
     STEP_NAME,
     Manifest,
     encode_manifest,
@@ -64,10 +68,41 @@ def query_graph(network: Network, platt: Platt) -> bytes:
     return _graph(query, example, {"hidden": queries, "features": queries}, ("probability",))
 
 
+def rebuild_graph(network: Network) -> bytes:
+    """The ONNX graph of all of a user's last tokens; see :class:`~models.rebuild.Rebuild`."""
+    size = network.transformer.size
+    users = Dim("users", min=1, max=1 << 20)
+    example = (
+        torch.zeros(3, size.rebuild_tokens, 3, dtype=torch.int64),
+        torch.zeros(3, size.rebuild_tokens, len(NUMBERS)),
+        torch.ones(3, dtype=torch.int64),
+        torch.zeros(3, dtype=torch.int64),
+    )
+    return _graph(
+        Rebuild(network.transformer),
+        example,
+        {"codes": users, "numbers": users, "count": users, "position": users},
+        ("hidden", "cache"),
+    )
+
+
+def alert_graph(network: Network, heads: Heads) -> bytes:
+    """The ONNX graph of what alerts tell of the future; see :class:`~models.heads.heads.Heads`."""
+    size = network.transformer.size
+    users = Dim("users", min=1, max=1 << 20)
+    example = (
+        torch.zeros(3, size.width),
+        torch.zeros(3, len(FEATURES)),
+        torch.zeros(3, size.rebuild_tokens, 2, dtype=torch.int64),
+    )
+    inputs = {"hidden": users, "features": users, "recent": users}
+    return _graph(heads, example, inputs, ("spend", "types", "categories"))
+
+
 def write_bundle(path: Path, manifest: Manifest, graphs: Mapping[str, bytes], golden: Golden) -> Manifest:
     """Write the bundle into the folder ``path``; returns ``manifest`` with the files' hashes in it."""
     files = {**graphs, GOLDEN_NAME: encode_golden(golden), CARD_NAME: model_card(manifest).encode()}
-    assert set(files) == {STEP_NAME, QUERY_NAME, GOLDEN_NAME, CARD_NAME}
+    assert set(graphs) - {ALERT_NAME} == {STEP_NAME, QUERY_NAME, REBUILD_NAME}
     hashes = {name: sha256(data).hexdigest() for name, data in files.items()}
     complete = msgspec.structs.replace(manifest, sha256=hashes)
     path.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from models.checkpoints import Checkpoints
 from models.configuration import PROFILES, ChurnTypes, Recipe, Task
 from models.epochs import Run
 from models.folds import Fold, cross_validate
+from models.heads.categories import CategoryNames
 from models.histories import Histories, collect
 from models.plan import EVENTS
 from models.progress import Interruption, Report
@@ -68,7 +69,8 @@ def train_from_events(
     # These products are so small that a second thread costs more than it does.
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    histories = collect(_counted(events, report), until_ms, calendar, currency)
+    names = CategoryNames()
+    histories = collect(names.watch(_counted(events, report)), until_ms, calendar, currency)
     report.finished(EVENTS)
     if not histories.users:
         raise ConfigurationError(
@@ -88,7 +90,7 @@ def train_from_events(
     checkpoints = Checkpoints(out.with_name(f"{out.name}.training"), _decisive(histories, task))
     checkpoints.begin(resume=resume)
     run = Run(report, interruption, checkpoints)
-    made = train_bundle(histories, task, name, out, run, folds)
+    made = train_bundle(histories, task, name, out, run, folds, names.text)
     done: list[Fold] = []
     if folds and not interruption.requested:
         done = cross_validate(histories, made.columns, task, made.validated, folds, run)

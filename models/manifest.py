@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 
 from models.bands import Bands
@@ -14,6 +16,7 @@ from models.export import OPSET
 from models.histories import Histories
 from models.validation import Validated
 from schemas.bundle import (
+    AlertHeads,
     Calibration,
     ChurnDefinition,
     Manifest,
@@ -36,6 +39,8 @@ def manifest_of(
     validated: Validated,
     bands: Bands,
     reference: Reference,
+    alert: AlertHeads | None,
+    alert_metrics: Mapping[str, float],
     silence_grid_s: tuple[int, ...],
     *,
     seen_until_ms: int,
@@ -68,7 +73,10 @@ def manifest_of(
         features=FEATURES,
         calibration=Calibration("platt", tuple(validated.platt)),
         reference=reference,
-        metrics={key: round(value, _DECIMALS) for key, value in validated.metrics.items()},
+        alert=alert,
+        metrics={
+            key: round(value, _DECIMALS) for key, value in {**validated.metrics, **alert_metrics}.items()
+        },
         variant=validated.variant,
         ablation=validated.ablation,
         interrupted=interrupted,
@@ -78,6 +86,7 @@ def manifest_of(
             "python": platform.python_version(),
             "torch": str(torch.__version__),
             "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
             "numpy": np.__version__,
         },
     )

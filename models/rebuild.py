@@ -1,9 +1,9 @@
 """The cache of a user from the last tokens at once: what stepping through them gives, in one run.
 
-Layer by layer only the events are computed that the layer above still needs. Sums are taken in the very order
-in which :class:`~models.step.Step` takes them, over the slots of the ring: a run of slots 0 to window - 1 covers
-events of two turns of the ring, so every product is over two turns laid side by side, the newer one
-first, with weights of exactly zero where a slot's event lies in the other turn.
+Layer by layer only the events are computed that the layer above still needs. Sums are taken in the very
+order in which :class:`~models.step.Step` takes them, over the slots of the ring: a run of slots 0 to
+window - 1 covers events of two turns of the ring, so every product is over two turns laid side by side, the
+newer one first, with weights of exactly zero where a slot's event lies in the other turn.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class Rebuild(nn.Module):
         return hidden, torch.cat(caches, dim=1)
 
     def _turns(self, key_value: Tensor, rows: int, count: Tensor, position: Tensor) -> Tensor:
-        """Keys and values by turn of the ring and slot ``[users, turns * window, 2 * width]``, newest turn first.
+        """Keys and values by turn of the ring and slot ``[users, turns * window, 2 * width]``.
 
-        Zeros stand where there is no event.
+        The newest turn comes first; zeros stand where there is no event.
         """
         turns = -(-(rows - 1) // self.window) + 1
         places = torch.arange(turns * self.window)
@@ -90,7 +90,7 @@ class Rebuild(nn.Module):
     def _attend(
         self, block: Block, query: Tensor, own: Tensor, turns: Tensor, asked: int, position: Tensor
     ) -> Tensor:
-        """What the ``asked`` newest events of each user take from those before, ``[users * asked, width]``."""
+        """What each user's ``asked`` newest events take from those before, ``[users * asked, width]``."""
         heads, window, of_head = self.heads, self.window, self.width // self.heads
         count = turns.shape[1] // window
         positions = position[:, None] - torch.arange(asked - 1, -1, -1)

@@ -58,8 +58,7 @@ def tokenise(event: Event, currency: str | None = None) -> bytes:
 
     ``currency``: the only one, in capitals, whose amounts are known; ``None`` takes all alike.
     """
-    items = event.items
-    dearest = max(items, key=_worth) if len(items) > 1 else items[0] if items else None
+    dearest = dearest_item(event)
     return _PACKED.pack(
         event.timestamp,
         hash_text(event.event_id),
@@ -67,8 +66,14 @@ def tokenise(event: Event, currency: str | None = None) -> bytes:
         hash_text(dearest.category) if dearest else 0,
         math.nan if is_foreign(event, currency) else _money(event),
         EVENT_TYPE_CODES[event.type],
-        min(len(items), 255),
+        min(len(event.items), 255),
     )
+
+
+def dearest_item(event: Event) -> Item | None:
+    """The item that the event's token stands for."""
+    items = event.items
+    return max(items, key=_worth) if len(items) > 1 else items[0] if items else None
 
 
 def place(ring: bytes, at: int) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""The heads that only alerts ask: expected spend, next action, next category."""
