@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from models.calibration import Platt
-from models.heads.fitting import recent_of
 from models.heads.heads import Heads
+from models.heads.material import recent_of
 from models.histories import Histories, aggregates_at
 from models.network import Network
 from models.query_head import Query

@@ -9,8 +9,8 @@ import torch
 
 from models.calibration import Platt
 from models.configuration import Size
-from models.heads.fitting import recent_of
 from models.heads.heads import Heads
+from models.heads.material import recent_of
 from models.histories import Histories
 from models.network import Network
 from models.query_head import Query

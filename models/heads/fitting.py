@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -12,26 +13,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, nll_loss
 
-from models.configuration import Schedule, Size, Task
+from models.configuration import Schedule, Task
 from models.epochs import Batch, Run, Training, Weights, train
 from models.fitting import stage_name
 from models.heads.amounts import spend_examples
 from models.heads.heads import Heads
+from models.heads.material import HeadMaterial
 from models.heads.next_event import TYPES, NextCategory, NextType
 from models.heads.spend import Spend
 from models.histories import Histories
 from models.language_model import followed_events
-from models.network import Network
 from models.query_head import FeatureEncoding
-from models.sequences import Sequences, hidden_after, sequences_of
 from streamer.core.aggregates import DAY_MS
-from streamer.core.recent import recent_codes
 
 SPEND: Final = "spend head"
-NEXT_EVENT: Final = "next-event heads"
+NEXT_TYPE: Final = "next-type head"
+NEXT_CATEGORY: Final = "next-category head"
 
-SPEND_SCHEDULE: Final = Schedule(epochs=8, rate=2e-3)
-NEXT_SCHEDULE: Final = Schedule(epochs=5, rate=5e-3)
+SCHEDULES: Final = {SPEND: Schedule(8, 2e-3), NEXT_TYPE: Schedule(5, 5e-3), NEXT_CATEGORY: Schedule(5, 5e-3)}
 BATCH: Final = 512
 
 CUT_EVERY_DAYS: Final = 5.0
@@ -42,37 +41,136 @@ MOST_QUESTIONS: Final = 200_000
 MOST_EVENTS: Final = 200_000
 
 LEAST_SPENT: Final = 100
-"""Examples with an amount, and as many cuts' users without, below which nothing is learnt of spending."""
+"""Questions with an amount, and questions without one, below which nothing is learnt of spending."""
 
 
 class Hearing(NamedTuple):
-    """Whether the hidden vector has a say in what the spend head and the next-event heads tell."""
+    """Whether the hidden vector has a say in what each head tells."""
 
     spend: bool
-    next_event: bool
+    next_type: bool
+    next_category: bool
 
 
-def train_heads(
-    label: str,
-    network: Network,
-    histories: Histories,
-    columns: npt.NDArray[np.int64],
-    task: Task,
-    until_ms: int,
-    hearing: Hearing,
-    run: Run,
-) -> Heads:
-    """Heads over ``network``, from the events of ``histories``, all before ``until_ms``; in evaluation mode.
+@dataclass(frozen=True)
+class HeadsFit:
+    """Learns from ``material``, all of it before ``until_ms``.
 
     ``label`` names the fit in progress reports and checkpoints; ``columns`` are the features that the spend
     head may use.
     """
-    sequences = sequences_of(histories, task.size)
-    spend = _train_spend(label, network, histories, sequences, columns, task, until_ms, hearing.spend, run)
-    next_type, next_category = _train_next(
-        label, network, histories, sequences, task, hearing.next_event, run
-    )
-    return Heads(spend, next_type, next_category).eval()
+
+    label: str
+    material: HeadMaterial
+    columns: npt.NDArray[np.int64]
+    task: Task
+    until_ms: int
+    run: Run
+
+    def heads(self, hearing: Hearing) -> Heads:
+        """All heads, in evaluation mode."""
+        return Heads(
+            self._spend(hearing.spend),
+            self._next_type(hearing.next_type),
+            self._next_category(hearing.next_category),
+        ).eval()
+
+    def _spend(self, hears: bool) -> Spend | None:
+        """The spend head, or ``None`` where too few amounts are known."""
+        histories, task = self.material.histories, self.task
+        cuts = spend_cuts(histories, task, self.until_ms)
+        if not len(cuts):
+            return None
+        active_ms = max(task.active_ms, task.recipe.longest_silence * DAY_MS)
+        asked = spend_examples(histories, cuts, task.horizon_ms, active_ms)
+        if min((asked.spend > 0).sum(), (asked.spend == 0).sum()) < LEAST_SPENT:
+            return None
+        chosen = self._drawn(len(asked.spend), MOST_QUESTIONS)
+        features = torch.from_numpy(asked.features[chosen])
+        amounts = torch.from_numpy(asked.spend[chosen]).float()
+        hidden = self.material.hidden(asked.moments.event[chosen])
+        encoding = FeatureEncoding(asked.features[chosen], self.columns, task.size.quantiles)
+        self._seed(SPEND)
+        head = Spend(encoding, task.size, task.recipe.dropout, amounts)
+
+        def loss(batch: Batch) -> Tensor:
+            return head.loss(hidden[batch], features[batch], amounts[batch])
+
+        self._train(SPEND, head, hears, loss, len(chosen))
+        return head
+
+    def _next_type(self, hears: bool) -> NextType:
+        events, hidden, actual = self._followed()
+        newest = self.material.sequences.codes[torch.from_numpy(events), 0]
+        pairs = torch.bincount(newest * TYPES + actual[:, 0], minlength=TYPES * TYPES)
+        self._seed(NEXT_TYPE)
+        head = NextType(self.task.size, pairs.reshape(TYPES, TYPES).float(), self.task.recipe.dropout)
+
+        def loss(batch: Batch) -> Tensor:
+            recent = self.material.recent(events[batch])
+            return cross_entropy(head(hidden[batch], recent[:, :, 0]), actual[batch, 0])
+
+        self._train(NEXT_TYPE, head, hears, loss, len(events))
+        return head
+
+    def _next_category(self, hears: bool) -> NextCategory:
+        events, hidden, actual = self._followed()
+        counts = torch.bincount(actual[:, 1], minlength=self.task.size.category_buckets)
+        self._seed(NEXT_CATEGORY)
+        head = NextCategory(self.task.size, counts.float())
+
+        def loss(batch: Batch) -> Tensor:
+            recent = self.material.recent(events[batch])
+            return nll_loss(head(hidden[batch], recent[:, :, 1]), actual[batch, 1])
+
+        self._train(NEXT_CATEGORY, head, hears, loss, len(events))
+        return head
+
+    def _followed(self) -> tuple[npt.NDArray[np.int64], Tensor, Tensor]:
+        """Events that another one followed, the hidden vectors after them, and what followed."""
+        every = followed_events(self.material.sequences, np.arange(len(self.material.sequences.begins)))
+        events = every[self._drawn(len(every), MOST_EVENTS)]
+        return events, self.material.hidden(events), self.material.following(events)
+
+    def _train(
+        self, part: str, head: nn.Module, hears: bool, loss: Callable[[Batch], Tensor], count: int
+    ) -> None:
+        """Train ``head`` on ``count`` examples; a unit of progress is an example."""
+        if not count:
+            return
+        schedule = SCHEDULES[part]
+
+        def batches(draw: np.random.Generator) -> list[Batch]:
+            order = draw.permutation(count)
+            return np.split(order, np.arange(BATCH, count, BATCH))
+
+        trained = [
+            weight for name, weight in head.named_parameters() if hears or not name.startswith("hidden_")
+        ]
+        training = Training(
+            module=head,
+            weights=[Weights(trained, schedule.rate)],
+            batches=batches,
+            loss=loss,
+            units=len,
+            judge=None,
+            most=schedule.epochs,
+            stop_at=schedule.epochs,
+            patience=schedule.epochs,
+            weight_decay=self.task.recipe.weight_decay,
+        )
+        train(stage_name(self.label, part), training, self.task.seed, self.run)
+
+    def _seed(self, part: str) -> None:
+        """What a head begins with depends on nothing that happened before."""
+        drawn = sha256(f"{self.task.seed}/{stage_name(self.label, part)}".encode()).digest()
+        torch.manual_seed(int.from_bytes(drawn[:7], "big"))
+
+    def _drawn(self, count: int, most: int) -> npt.NDArray[np.int64]:
+        """All of ``count`` indices, or ``most`` of them; ascending."""
+        if count <= most:
+            return np.arange(count)
+        return np.sort(np.random.default_rng(self.task.seed).permutation(count)[:most])
 
 
 def spend_cuts(histories: Histories, task: Task, until_ms: int) -> npt.NDArray[np.int64]:
@@ -81,130 +179,3 @@ def spend_cuts(histories: Histories, task: Task, until_ms: int) -> npt.NDArray[n
     step = min(CUT_EVERY_DAYS * DAY_MS, task.horizon_ms / 4)
     earliest = max(last - CUT_BACK_DAYS * DAY_MS, float(histories.times.min()) + step)
     return np.arange(last, earliest, -step).astype(np.int64)
-
-
-def _train_spend(
-    label: str,
-    network: Network,
-    histories: Histories,
-    sequences: Sequences,
-    columns: npt.NDArray[np.int64],
-    task: Task,
-    until_ms: int,
-    hears: bool,
-    run: Run,
-) -> Spend | None:
-    """The spend head, or ``None`` where too few amounts are known."""
-    cuts = spend_cuts(histories, task, until_ms)
-    active_ms = max(task.active_ms, task.recipe.longest_silence * DAY_MS)
-    if not len(cuts):
-        return None
-    asked = spend_examples(histories, cuts, task.horizon_ms, active_ms)
-    if min((asked.spend > 0).sum(), (asked.spend == 0).sum()) < LEAST_SPENT:
-        return None
-    chosen = _drawn(len(asked.spend), MOST_QUESTIONS, task.seed)
-    features = torch.from_numpy(asked.features[chosen])
-    amounts = torch.from_numpy(asked.spend[chosen]).float()
-    hidden = _hidden(network, sequences, asked.moments.event[chosen])
-    encoding = FeatureEncoding(asked.features[chosen], columns, task.size.quantiles)
-    _seed(label, SPEND, task.seed)
-    head = Spend(encoding, task.size, task.recipe.dropout, amounts)
-
-    def loss(batch: Batch) -> Tensor:
-        return head.loss(hidden[batch], features[batch], amounts[batch])
-
-    _train(stage_name(label, SPEND), head, loss, len(chosen), SPEND_SCHEDULE, task, hears, run)
-    return head
-
-
-def _train_next(
-    label: str,
-    network: Network,
-    histories: Histories,
-    sequences: Sequences,
-    task: Task,
-    hears: bool,
-    run: Run,
-) -> tuple[NextType, NextCategory]:
-    """Heads for the type and the category of the next event."""
-    every = followed_events(sequences, np.arange(len(sequences.begins)))
-    events = every[_drawn(len(every), MOST_EVENTS, task.seed)]
-    hidden, following = _hidden(network, sequences, events), sequences.codes[torch.from_numpy(events + 1)]
-    newest = sequences.codes[torch.from_numpy(events), 0]
-    transitions = torch.zeros(TYPES * TYPES).index_add(
-        0, newest * TYPES + following[:, 0], torch.ones(len(events))
-    )
-    categories = torch.bincount(following[:, 1], minlength=task.size.category_buckets).float()
-    _seed(label, NEXT_EVENT, task.seed)
-    heads = nn.ModuleList(
-        [
-            next_type := NextType(task.size, transitions.reshape(TYPES, TYPES), task.recipe.dropout),
-            next_category := NextCategory(task.size, categories),
-        ]
-    )
-
-    def loss(batch: Batch) -> Tensor:
-        recent, actual = recent_of(histories, events[batch], task.size), following[batch]
-        of_type = cross_entropy(next_type(hidden[batch], recent[:, :, 0]), actual[:, 0])
-        return of_type + nll_loss(next_category(hidden[batch], recent[:, :, 1]), actual[:, 1])
-
-    if len(events):
-        _train(stage_name(label, NEXT_EVENT), heads, loss, len(events), NEXT_SCHEDULE, task, hears, run)
-    return next_type, next_category
-
-
-def recent_of(histories: Histories, events: npt.NDArray[np.int64], size: Size) -> Tensor:
-    """What the alert graph is told of the newest tokens right after each of ``events``."""
-    user = np.searchsorted(histories.starts, events, side="right") - 1
-    held = events - histories.starts[user] + 1
-    return torch.from_numpy(
-        recent_codes(histories.tokens, events, held, size.rebuild_tokens, size.category_buckets)
-    )
-
-
-def _train(
-    stage: str,
-    module: nn.Module,
-    loss: Callable[[Batch], Tensor],
-    count: int,
-    schedule: Schedule,
-    task: Task,
-    hears: bool,
-    run: Run,
-) -> None:
-    def batches(draw: np.random.Generator) -> list[Batch]:
-        order = draw.permutation(count)
-        return np.split(order, np.arange(BATCH, count, BATCH))
-
-    trained = [weight for name, weight in module.named_parameters() if hears or "hidden_" not in name]
-    training = Training(
-        module=module,
-        weights=[Weights(trained, schedule.rate)],
-        batches=batches,
-        loss=loss,
-        units=len,
-        judge=None,
-        most=schedule.epochs,
-        stop_at=schedule.epochs,
-        patience=schedule.epochs,
-        weight_decay=task.recipe.weight_decay,
-    )
-    train(stage, training, task.seed, run)
-
-
-def _seed(label: str, part: str, seed: int) -> None:
-    """What a head begins with depends on nothing that happened before."""
-    drawn = sha256(f"{seed}/{stage_name(label, part)}".encode()).digest()
-    torch.manual_seed(int.from_bytes(drawn[:7], "big"))
-
-
-@torch.no_grad()
-def _hidden(network: Network, sequences: Sequences, events: npt.NDArray[np.int64]) -> Tensor:
-    return hidden_after(network.transformer, sequences, events)
-
-
-def _drawn(count: int, most: int, seed: int) -> npt.NDArray[np.int64]:
-    """All of ``count`` indices, or ``most`` of them drawn with ``seed``; ascending."""
-    if count <= most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).permutation(count)[:most])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,9 +9,10 @@ import numpy.typing as npt
 
 from models.configuration import Task
 from models.epochs import Run
-from models.heads.fitting import Hearing, train_heads
+from models.heads.fitting import HeadsFit, Hearing
 from models.heads.heads import Heads
-from models.heads.validation import JudgedHeads, judge_heads
+from models.heads.material import HeadMaterial
+from models.heads.validation import Judged, JudgedHeads, judge_heads
 from models.histories import Histories
 from models.network import Network
 from models.validation import FIRST_FIT
@@ -51,31 +51,38 @@ def serve_heads(
     scaled. Where those could not learn spending, none is served.
     """
     known_ms = task.until_ms - task.horizon_ms
-    earlier = histories.before(known_ms)
+    early, whole = (
+        HeadMaterial.of(first, histories.before(known_ms)),
+        HeadMaterial.of(first, histories),
+    )
     judged: list[JudgedHeads] = []
     for label, hears in ((FIRST_FIT, False), (WITH_SEQUENCE, True)):
-        hearing = Hearing(hears, hears)
-        tried = train_heads(label, first, earlier, columns, task, known_ms, hearing, run)
-        judged.append(judge_heads(first, tried, histories, task, known_ms))
-    hearing = choose(judged)
-    heads = train_heads(FINAL_FIT, final, histories, columns, task, task.until_ms, hearing, run)
+        tried = HeadsFit(label, early, columns, task, known_ms, run).heads(Hearing(hears, hears, hears))
+        judged.append(judge_heads(tried, whole, task, known_ms))
+    hearing = choose(*judged)
+    fit = HeadsFit(FINAL_FIT, HeadMaterial.of(final, histories), columns, task, task.until_ms, run)
+    heads = fit.heads(hearing)
     if run.interruption.requested:
         return None
-    spend = judged[hearing.spend].spend
-    if spend is None:
+    like = judged[hearing.spend]
+    if like.spend is None:
         heads.spend = None
     elif heads.spend is not None:
-        heads.spend.scale.fill_(spend.scale)
-    next_event = judged[hearing.next_event].next_event
-    return Served(heads, {**(spend.metrics if spend else {}), **(next_event.metrics if next_event else {})})
-
-
-def choose(judged: Sequence[JudgedHeads]) -> Hearing:
-    """Which heads listen: those whose loss is lower for it. ``judged``: deaf ones and listening ones."""
-    deaf, hearing = judged
-    return Hearing(
-        deaf.spend is not None and hearing.spend is not None and hearing.spend.loss < deaf.spend.loss,
-        deaf.next_event is not None
-        and hearing.next_event is not None
-        and hearing.next_event.loss < deaf.next_event.loss,
+        heads.spend.scale.fill_(like.scale)
+    figures = (like.spend, judged[hearing.next_type].next_type, judged[hearing.next_category].next_category)
+    return Served(
+        heads, {name: value for one in figures if one is not None for name, value in one.metrics.items()}
     )
+
+
+def choose(deaf: JudgedHeads, hearing: JudgedHeads) -> Hearing:
+    """Which heads listen: those whose loss is lower for it."""
+    return Hearing(
+        _is_better(hearing.spend, deaf.spend),
+        _is_better(hearing.next_type, deaf.next_type),
+        _is_better(hearing.next_category, deaf.next_category),
+    )
+
+
+def _is_better(one: Judged | None, other: Judged | None) -> bool:
+    return one is not None and other is not None and one.loss < other.loss

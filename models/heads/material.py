@@ -1,0 +1,52 @@
+"""What heads learn from and are asked about: events, and the hidden vectors after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.configuration import Size
+from models.histories import Histories
+from models.network import Network
+from models.sequences import Sequences, hidden_after, sequences_of
+from streamer.core.recent import recent_codes
+
+
+@dataclass(frozen=True)
+class HeadMaterial:
+    """A network that stays as it is, over ``histories``."""
+
+    network: Network
+    histories: Histories
+    sequences: Sequences
+
+    @classmethod
+    def of(cls, network: Network, histories: Histories) -> HeadMaterial:
+        """The material of ``network`` over ``histories``."""
+        return cls(network, histories, sequences_of(histories, network.transformer.size))
+
+    @torch.no_grad()
+    def hidden(self, events: npt.NDArray[np.int64]) -> Tensor:
+        """Hidden vectors ``[events, width]`` right after ``events``."""
+        return hidden_after(self.network.transformer, self.sequences, events)
+
+    def recent(self, events: npt.NDArray[np.int64]) -> Tensor:
+        """What the alert graph is told of the tokens up to ``events``, ``[events, tokens, 2]``."""
+        return recent_of(self.histories, events, self.network.transformer.size)
+
+    def following(self, events: npt.NDArray[np.int64]) -> Tensor:
+        """Type and category bucket ``[events, 2]`` of what followed ``events``, none a user's last."""
+        return self.sequences.codes[torch.from_numpy(events + 1), :2]
+
+
+def recent_of(histories: Histories, events: npt.NDArray[np.int64], size: Size) -> Tensor:
+    """The newest tokens up to each of ``events``, ``[events, tokens, 2]``."""
+    user = np.searchsorted(histories.starts, events, side="right") - 1
+    held = events - histories.starts[user] + 1
+    return torch.from_numpy(
+        recent_codes(histories.tokens, events, held, size.rebuild_tokens, size.category_buckets)
+    )
