@@ -80,9 +80,8 @@ def train_bundle(
         final = _final_fit(histories, examples, columns, task, validated, run)
         if not run.interruption.requested:
             network, seen_until_ms = final, task.until_ms
-    interrupted = seen_until_ms < task.until_ms
     served: Served | None = None
-    if not interrupted:
+    if not run.interruption.requested:
         served = serve_heads(validated.network, network, histories, columns, task, run)
     heads = served and served.heads
 
@@ -113,7 +112,7 @@ def train_bundle(
         served.metrics if served else {},
         silence_grid_s(),
         seen_until_ms=seen_until_ms,
-        interrupted=interrupted,
+        interrupted=served is None,
     )
     written = write_bundle(out, manifest, graphs, golden)
     run.report.finished(BUNDLE)

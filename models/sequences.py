@@ -14,9 +14,11 @@ from torch.nn.utils.rnn import pad_sequence
 from models.configuration import Recipe, Size
 from models.histories import Histories
 from models.transformer import Transformer
-from streamer.core.transformer_inputs import transformer_inputs
+from streamer.core.transformer_inputs import NUMBERS, transformer_inputs
 
 PIECE_EVENTS: Final = 256
+
+_EVENTS_AT_A_TIME: Final = 500_000
 
 PADDED_EVENTS: Final = 4096
 """Events, padding included, that go through the transformer at a time: they bound its memory."""
@@ -43,20 +45,26 @@ class Sequences(NamedTuple):
 
 def sequences_of(histories: Histories, size: Size) -> Sequences:
     """What the transformer sees of ``histories``."""
-    inputs = transformer_inputs(
-        histories.tokens,
-        histories.previous_times(),
-        size.category_buckets,
-        size.item_buckets,
-        histories.calendar,
-    )
+    codes = torch.empty((len(histories.tokens), 3), dtype=torch.int64)
+    numbers = torch.empty((len(histories.tokens), len(NUMBERS)))
+    previous = histories.previous_times()
+    for begin in range(0, len(histories.tokens), _EVENTS_AT_A_TIME):
+        part = slice(begin, begin + _EVENTS_AT_A_TIME)
+        inputs = transformer_inputs(
+            histories.tokens[part],
+            previous[part],
+            size.category_buckets,
+            size.item_buckets,
+            histories.calendar,
+        )
+        codes[part], numbers[part] = torch.from_numpy(inputs.codes), torch.from_numpy(inputs.numbers)
     starts = histories.starts
     count = -(-np.diff(starts) // PIECE_EVENTS)
     pieces = np.repeat(starts[:-1], count) + PIECE_EVENTS * ranges(np.zeros_like(count), count)
     begins = np.maximum(np.repeat(starts[:-1], count), pieces + 1 - size.rebuild_tokens)
     return Sequences(
-        torch.from_numpy(inputs.codes),
-        torch.from_numpy(inputs.numbers),
+        codes,
+        numbers,
         starts,
         np.append(pieces, starts[-1]),
         begins,

@@ -29,6 +29,7 @@ DEADLINE_S = 120
         ("first fit: language model", 0.5, ["aggregates"]),
         ("first fit: sequence", 0.5, ["aggregates", "sequence"]),
         ("final fit: query head", 0.5, ["aggregates", "sequence", "both"]),
+        ("final fit: spend head", 0.5, ["aggregates", "sequence", "both"]),
     ],
 )
 def test_the_best_so_far_is_a_bundle_that_loads(
@@ -40,8 +41,11 @@ def test_the_best_so_far_is_a_bundle_that_loads(
     assert manifest == made.manifest
     assert manifest.interrupted
     assert [one.variant for one in manifest.ablation] == judged
-    # The fit on everything was not finished, so the one that was judged is served.
-    assert manifest.training_window.to == format_timestamp(TASK.until_ms - 2 * TASK.horizon_ms)
+    assert manifest.alert is None
+    # Where the fit on everything was not finished, the one that was judged is served.
+    finished = stage == "final fit: spend head"
+    seen_until_ms = TASK.until_ms - (0 if finished else 2 * TASK.horizon_ms)
+    assert manifest.training_window.to == format_timestamp(seen_until_ms)
 
 
 def test_an_interrupted_training_goes_on_to_the_undisturbed_bundle(tmp_path: Path) -> None:
