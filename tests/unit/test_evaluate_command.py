@@ -250,3 +250,15 @@ def test_without_the_baselines_packages_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     assert evaluate(shop, "--at", "2017-11-01") == 2
     assert "lightgbm is not installed, and evaluation needs it" in capsys.readouterr().err
+
+
+def test_parts_of_the_recipe_are_trained_anew_and_judged_beside(shop: Path, tmp_path: Path) -> None:
+    """Both know nothing of the cut, and neither is one of the baselines that the bundle has to beat."""
+    assert evaluate(shop, "--at", "2017-11-01", "--ablations", "--report", str(tmp_path / "report.json")) == 0
+    report = report_of(tmp_path)
+    judged = {row["model"]: row["auroc"] for row in report["rows"] if row["at"] is not None}
+    assert list(judged) == [*MODELS, "aggregates", "sequence"]
+    assert judged["aggregates"] > 0.6
+    assert judged["sequence"] > 0.5
+    assert judged["aggregates"] != judged["sequence"]
+    assert {each["model"] for each in report["differences"] if each["best"]} <= set(MODELS)
