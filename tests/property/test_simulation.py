@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import os
+from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.simulation.deployment import POLICIES, Deployment
@@ -20,24 +21,27 @@ from tests.simulation.traffic import VISITS
 ROUNDS = int(os.environ.get("SIMULATION_ROUNDS", "0"))
 """None: the same shops every time, so that a build never fails by chance."""
 
-SHOPS = {EventTime: 100, Live: 920}
-LEAST_STEPS = 100_000
+SHOPS = {EventTime: 12, Live: 110}
+"""Run again and again, other ones each time: what a draw comes to depends on what else has been imported."""
+
+LEAST_STEPS = 100_000 * max(ROUNDS, 1)
 
 
 def test_shops_keep_the_contract() -> None:
-    for machine, shops in SHOPS.items():
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=shops * max(ROUNDS, 1),
-                stateful_step_count=30,
-                deadline=None,
-                derandomize=not ROUNDS,
-                database=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-            ),
-        )
-    assert Deployment.steps.total() - Deployment.steps["decision"] >= LEAST_STEPS, Deployment.steps
+    numbers = count()
+    while Deployment.steps.total() - Deployment.steps["decision"] < LEAST_STEPS:
+        for machine, shops in SHOPS.items():
+            run_state_machine_as_test(
+                machine if ROUNDS else seed(next(numbers))(machine),
+                settings=settings(
+                    max_examples=shops,
+                    stateful_step_count=30,
+                    deadline=None,
+                    database=None,
+                    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+                    print_blob=False,
+                ),
+            )
     _check_holdout(list(Deployment.tally.values()))
 
 
