@@ -7,9 +7,11 @@ from typing import Final, NamedTuple
 
 from models.configuration import VARIANTS, Task, Variant
 from models.fitting import HEAD, LANGUAGE, stage_name
+from models.heads.fitting import MOST_EVENTS, MOST_QUESTIONS, NEXT_CATEGORY, NEXT_TYPE, SCHEDULES, SPEND
+from models.heads.serving import WITH_SEQUENCE
 from models.histories import Histories
 from models.progress import Stage
-from models.validation import first_fit_name
+from models.validation import FIRST_FIT, first_fit_name
 from models.variants import FINAL_FIT
 
 EVENTS: Final = "events"
@@ -47,10 +49,23 @@ class Plan(NamedTuple):
         needed = parts_of(variant)
         parts = [part for part in _PARTS if part in {*needed, LANGUAGE}]
         made = self._fit(FINAL_FIT, parts, self.events)
+        made += self._heads()
         made.append(Stage(BUNDLE, _BUNDLE_STEPS, self.examples / _BUNDLE_STEPS))
         for fold in range(self.folds):
             made += self._fit(fold_name(fold, self.folds), needed, self.earlier)
         return made
+
+    def _heads(self) -> list[Stage]:
+        units = {
+            SPEND: min(self.examples, MOST_QUESTIONS),
+            NEXT_TYPE: min(self.events, MOST_EVENTS),
+            NEXT_CATEGORY: min(self.events, MOST_EVENTS),
+        }
+        return [
+            Stage(stage_name(label, part), SCHEDULES[part].epochs * count, 1.0)
+            for label in (FIRST_FIT, WITH_SEQUENCE, FINAL_FIT)
+            for part, count in units.items()
+        ]
 
     def _fit(self, label: str, parts: Iterable[str], events: int) -> list[Stage]:
         recipe = self.task.recipe

@@ -79,11 +79,10 @@ class HeadsFit:
         """The spend head, or ``None`` where too few amounts are known."""
         histories, task = self.material.histories, self.task
         cuts = spend_cuts(histories, task, self.until_ms)
-        if not len(cuts):
-            return None
         active_ms = max(task.active_ms, task.recipe.longest_silence * DAY_MS)
         asked = spend_examples(histories, cuts, task.horizon_ms, active_ms)
         if min((asked.spend > 0).sum(), (asked.spend == 0).sum()) < LEAST_SPENT:
+            self.run.report.finished(stage_name(self.label, SPEND))
             return None
         chosen = self._drawn(len(asked.spend), MOST_QUESTIONS)
         features = torch.from_numpy(asked.features[chosen])
@@ -136,9 +135,10 @@ class HeadsFit:
         self, part: str, head: nn.Module, hears: bool, loss: Callable[[Batch], Tensor], count: int
     ) -> None:
         """Train ``head`` on ``count`` examples; a unit of progress is an example."""
+        schedule, stage = SCHEDULES[part], stage_name(self.label, part)
         if not count:
+            self.run.report.finished(stage)
             return
-        schedule = SCHEDULES[part]
 
         def batches(draw: np.random.Generator) -> list[Batch]:
             order = draw.permutation(count)
@@ -159,7 +159,7 @@ class HeadsFit:
             patience=schedule.epochs,
             weight_decay=self.task.recipe.weight_decay,
         )
-        train(stage_name(self.label, part), training, self.task.seed, self.run)
+        train(stage, training, self.task.seed, self.run)
 
     def _seed(self, part: str) -> None:
         """What a head begins with depends on nothing that happened before."""
@@ -178,4 +178,5 @@ def spend_cuts(histories: Histories, task: Task, until_ms: int) -> npt.NDArray[n
     last = until_ms - task.horizon_ms
     step = min(CUT_EVERY_DAYS * DAY_MS, task.horizon_ms / 4)
     earliest = max(last - CUT_BACK_DAYS * DAY_MS, float(histories.times.min()) + step)
-    return np.arange(last, earliest, -step).astype(np.int64)
+    # There is always one, as training asks for histories of three horizons.
+    return np.arange(last, min(earliest, last - 1), -step).astype(np.int64)

@@ -34,7 +34,7 @@ QUERY_BATCH: Final = 1024
 
 REBUILD_BATCH: Final = 64
 
-LEAST_REBUILT: Final = 12
+LEAST_REBUILT: Final = 24
 """Tokens from which a run over all that a rebuild takes, most of them padding, is faster than a few steps."""
 
 _KEY_BYTES: Final = 12  # a packed token's time and event hash, which tell it from every other of its ring
