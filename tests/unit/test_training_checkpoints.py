@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.checkpoints import Checkpoints
+from models.progress import Interruption
 from schemas.errors import ConfigurationError
 from tests.tiny_training import Stopped, Watch, contents, train
 
@@ -24,6 +25,15 @@ def test_killed_in_every_stage_and_resumed_the_bundle_is_the_same(tmp_path: Path
         assert not out.exists()
     resumed = Watch()
     train(out, resumed, resume=True)
+    assert contents(out) == contents(tmp_path / "whole")
+    checkpoints = out.with_name("killed.training")
+    (checkpoints / "first-fit-both.pt").unlink()
+    interruption = Interruption()
+    interrupted = train(
+        out, Watch("first fit: both", 0.5, interruption), resume=True, interruption=interruption
+    )
+    assert interrupted.manifest.interrupted
+    train(out, Watch(), resume=True)
     assert contents(out) == contents(tmp_path / "whole")
     assert resumed.units["first fit: query head"] == watch.units["first fit: query head"]
 
