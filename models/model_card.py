@@ -108,7 +108,7 @@ def _ablation(ablation: tuple[VariantFigures, ...]) -> Iterator[str]:
             f"{one.behind:.5f} ± {one.behind_error:.5f} |"
         )
     yield ""
-    yield "The simplest variant within one standard error of the best is served."
+    yield "A variant is served instead of a simpler one only for a gain of more than two standard errors."
     yield ""
 
 

@@ -32,6 +32,7 @@ from streamer.settings import Settings
 
 BUNDLE = Path(__file__).with_name("bundle")
 JUDGED_AT = "2017-12-03T00:00:00Z"
+CURRENCY = "USD"
 CONFRONTED_FROM = "2017-10-01T00:00:00Z"
 
 
@@ -93,6 +94,7 @@ class Demonstration:
             bundle=self._bundle.absolute(),
             data_dir=directory / "state",
             mode="event-time",
+            currency=CURRENCY,
         )
         await create_missing_topics(settings)
         worker = self._worker = WorkerProcess(settings, directory)
