@@ -59,6 +59,8 @@ class NextType(nn.Module):
         last = cast(nn.Linear, self.network[-1])
         for begins_at_zero in (self.linear, last, self.hidden_inner, self.hidden_linear):
             nn.init.zeros_(begins_at_zero.weight)
+        for begins_at_zero in (self.linear, last):
+            nn.init.zeros_(begins_at_zero.bias)
 
     def forward(self, hidden: Tensor, types: Tensor) -> Tensor:
         """See the class."""
