@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, assert_never
 
-from schemas.alert import Alert, Driver, DriverCode
+from schemas.alert import Alert, Driver, DriverCode, ExpectedValue
 from schemas.timestamps import MILLISECONDS_PER_DAY
 from streamer.demo.evaluation import Confrontation, Evaluation
 
@@ -39,12 +39,12 @@ def habit(usual_gap_days: float | None) -> str:
 
 
 def alert_in_words(alert: Alert, usual_gap_days: float | None) -> str:
-    """One revision of an alert as a sentence about the household, with what raises its risk most."""
+    """One revision of an alert as a sentence: what raises the household's risk most, and what is at stake."""
     data = alert.data
     silent = data.silent_for_s / 86_400
     away = (
         f"{percent(data.risk.probability)} likely to stay away another {data.risk.horizon_days:g} days "
-        f"({data.band})"
+        f"({data.band}){stake(data.expected_value)}"
     )
     driver = top_driver(alert)
     because = "" if driver is None else f"; {driver_in_words(driver)}"
@@ -64,6 +64,14 @@ def alert_in_words(alert: Alert, usual_gap_days: float | None) -> str:
         case _:
             after = "" if tells_silence else f" after {in_days(silent)}"
             return f"household {data.user_id}: still silent{after}{because} — {away}"
+
+
+def stake(expected: ExpectedValue | None) -> str:
+    """What is expected to be spent, as the end of a sentence; nothing where that is not known."""
+    if expected is None:
+        return ""
+    amount = f"{expected.amount:,.0f} {expected.currency or ''}".rstrip()
+    return f"; {amount} of spending expected until then"
 
 
 def top_driver(alert: Alert) -> Driver | None:

@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from schemas.alert import Alert, Driver, DriverCode, Transition
+from schemas.alert import Alert, Driver, DriverCode, ExpectedValue, Transition
 from streamer.demo.households import Households
 from streamer.demo.wording import (
     alert_in_words,
@@ -58,6 +58,20 @@ def test_every_driver_has_words(code: DriverCode, figures: tuple[float | None, f
     assert words
     assert "None" not in words
     assert code not in words
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        (ExpectedValue(1234.56, "USD"), "(high); 1,235 USD of spending expected until then"),
+        (ExpectedValue(0.2, None), "(high); 0 of spending expected until then"),
+        (None, "(high)"),
+    ],
+)
+def test_an_alert_says_what_is_at_stake(expected: ExpectedValue | None, words: str) -> None:
+    bare = because(SILENCE)
+    told = msgspec.structs.replace(bare, data=msgspec.structs.replace(bare.data, expected_value=expected))
+    assert alert_in_words(told, None).endswith(words)
 
 
 def test_the_top_driver_is_what_raises_the_risk_most() -> None:
