@@ -8,7 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.bundle import FORMAT_VERSION, GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME, STEP_NAME
+from schemas.bundle import (
+    ALERT_NAME,
+    CARD_NAME,
+    FORMAT_VERSION,
+    GOLDEN_NAME,
+    MANIFEST_NAME,
+    QUERY_NAME,
+    REBUILD_NAME,
+    STEP_NAME,
+)
 from schemas.errors import BundleError, ConfigurationError
 from streamer.onnx.bundle import load_bundle
 from streamer.onnx.installation import check_installation
@@ -35,6 +44,9 @@ def test_the_demo_bundle_loads_and_is_small() -> None:
         GOLDEN_NAME,
         STEP_NAME,
         QUERY_NAME,
+        REBUILD_NAME,
+        ALERT_NAME,
+        CARD_NAME,
     }
 
 
@@ -47,7 +59,7 @@ def test_one_changed_byte_is_refused(bundle: Path, name: str) -> None:
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("name", [MANIFEST_NAME, STEP_NAME, QUERY_NAME, GOLDEN_NAME])
+@pytest.mark.parametrize("name", [MANIFEST_NAME, STEP_NAME, QUERY_NAME, REBUILD_NAME, ALERT_NAME, GOLDEN_NAME])
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     with pytest.raises(BundleError, match=rf"{name} cannot be read"):
