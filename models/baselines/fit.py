@@ -34,11 +34,11 @@ class Lessons(NamedTuple):
     everyone: npt.NDArray[np.float32]
 
 
-def lessons(histories: Histories, task: Task, option: str) -> Lessons:
+def lessons(histories: Histories, task: Task, end: str) -> Lessons:
     """Examples from what lies before ``task.until_ms``, outcomes included; at most :data:`MOST_EXAMPLES`.
 
-    A first cut has at least a horizon of history before it. Raises
-    :class:`~schemas.errors.ConfigurationError`, which names ``option``, where there are too few events.
+    A first cut has at least a horizon of history before it. ``end``: what ``task.until_ms`` is, in the words
+    of the :class:`~schemas.errors.ConfigurationError` raised where there are too few events.
     """
     known = histories.before(task.until_ms)
     last_ms = task.until_ms - task.horizon_ms
@@ -46,8 +46,7 @@ def lessons(histories: Histories, task: Task, option: str) -> Lessons:
     cuts = np.arange(last_ms, max(earliest_ms, last_ms - CUTS_BACK_MS) - 1, -CUT_EVERY_MS)
     if not len(cuts):
         raise ConfigurationError(
-            f"the baselines need events from two horizons before {option}: give more data, "
-            f"or a later {option}"
+            f"the baselines need events from two horizons before {end}: give files that reach back further"
         )
     draw = np.random.default_rng(task.seed)
     asked = _drawn(cut_moments(known, cuts, task.active_ms), draw)
@@ -62,7 +61,8 @@ def lessons(histories: Histories, task: Task, option: str) -> Lessons:
     )
     if len(np.unique(examples.churned)) < 2:
         raise ConfigurationError(
-            f"before {option} all users churned or none did: choose a later {option}, or another --horizon"
+            f"before {end} all users churned or none did, and the baselines learn nothing: "
+            "choose another time"
         )
     return Lessons(examples, both.features[count:])
 

@@ -51,8 +51,9 @@ def judge_beside(
     """
     cuts = cuts_at(histories, at_ms, asked.task)
     task = replace(asked.task, until_ms=min(asked.task.until_ms, cuts[0].at_ms))
+    end = "--at" if task.until_ms == cuts[0].at_ms else "the end of the bundle's training window"
     progress("baselines", 0)
-    risks = fit_all(lessons(histories, task, "--at"), task)
+    risks = fit_all(lessons(histories, task, end), task)
     done = 0
 
     def count(users: int) -> None:

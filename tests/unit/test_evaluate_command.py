@@ -262,3 +262,17 @@ def test_parts_of_the_recipe_are_trained_anew_and_judged_beside(shop: Path, tmp_
     assert judged["sequence"] > 0.5
     assert judged["aggregates"] != judged["sequence"]
     assert {each["model"] for each in report["differences"] if each["best"]} <= set(MODELS)
+
+
+def test_a_bundle_trained_on_older_data_leaves_the_baselines_nothing_to_learn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = parse_instant("2018-01-01")
+    events = [
+        Event(f"{user}-{day}", f"u{user}", "purchase", start + day * MILLISECONDS_PER_DAY)
+        for user in range(5)
+        for day in range(0, 60 + 20 * user, 5)
+    ]
+    write_events(tmp_path / "later.parquet", events)
+    assert evaluate(tmp_path / "later.parquet", "--at", "2018-03-10") == 2
+    assert "two horizons before the end of the bundle's training window" in capsys.readouterr().err
