@@ -11,6 +11,7 @@ from pathlib import Path
 
 from schemas.errors import BrokerError, ConfigurationError
 from streamer.broker.configuration import HOST, broker_settings, log_settings, write_properties
+from streamer.broker.in_use import is_in_use
 from streamer.broker.jars import Progress, class_path
 from streamer.broker.orphan_guard import OrphanGuard
 from streamer.broker.probe import broker_answers
@@ -53,6 +54,11 @@ class LocalBroker:
         """
         if self._process is not None:
             raise BrokerError(f"the local broker at {self.bootstrap} is already running")
+        if is_in_use(self.data_dir / "data"):
+            raise BrokerError(
+                f"a broker runs on the data directory {self.data_dir} already: stop it, or name another "
+                "directory with --data-dir"
+            )
         _require_free(self.port)
         java = [java_binary(), *JVM_OPTIONS, "-cp", class_path(self._progress)]
         java.append(f"-Dlog4j2.configurationFile={self._write_configuration()}")

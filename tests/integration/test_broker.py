@@ -150,9 +150,12 @@ def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> N
         pytest.fail("a file became a directory")
 
 
-def test_a_data_directory_in_use_is_refused_with_the_brokers_reason(own_broker: LocalBroker) -> None:
-    with pytest.raises(BrokerError, match=r"lock.*its log: .*kafka\.log"), local_broker(own_broker.data_dir):
+def test_a_data_directory_in_use_is_refused_and_left_alone(own_broker: LocalBroker) -> None:
+    settings = (own_broker.data_dir / "server.properties").read_bytes()
+    with pytest.raises(BrokerError, match=r"already.*--data-dir"), local_broker(own_broker.data_dir):
         pytest.fail("two brokers on one directory")
+    assert (own_broker.data_dir / "server.properties").read_bytes() == settings
+    own_broker.restart()
 
 
 @pytest.fixture

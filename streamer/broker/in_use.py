@@ -1,0 +1,24 @@
+"""Whether a broker runs on a data directory, told by the lock that Kafka itself takes there."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+
+def is_in_use(log_directory: Path) -> bool:
+    """Whether another process holds Kafka's lock of ``log_directory``.
+
+    A second broker looks for that lock only after it has read, and perhaps repaired, the first one's logs.
+    """
+    try:
+        lock = (log_directory / ".lock").open("r+b")
+    except OSError:
+        # Nothing there, or nothing that can be written: starting says what is wrong with that.
+        return False
+    with lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
