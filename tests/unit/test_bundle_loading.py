@@ -59,7 +59,9 @@ def test_one_changed_byte_is_refused(bundle: Path, name: str) -> None:
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("name", [MANIFEST_NAME, STEP_NAME, QUERY_NAME, REBUILD_NAME, ALERT_NAME, GOLDEN_NAME])
+@pytest.mark.parametrize(
+    "name", [MANIFEST_NAME, STEP_NAME, QUERY_NAME, REBUILD_NAME, ALERT_NAME, GOLDEN_NAME]
+)
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     with pytest.raises(BundleError, match=rf"{name} cannot be read"):
