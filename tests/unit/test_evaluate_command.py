@@ -84,6 +84,8 @@ def test_every_model_is_judged_on_every_cut_and_on_all(judged: Path) -> None:
         assert row["auroc_lo"] <= row["auroc"] <= row["auroc_hi"]
         assert 0 < row["base_rate"] < 1
         assert {"pr_auc", "log_loss", "brier", "ece", "lift10", "accuracy", "f1"} <= set(row)
+        own = row["at"] is not None and row["model"] == "bundle"
+        assert set(row["heads"]) == ({"spend_spearman", "next_action_perplexity"} if own else set())
     by_cut = [row["n"] for row in report["rows"] if row["model"] == "bundle"]
     assert by_cut[0] == sum(by_cut[1:])
     assert report["baselines_know_until"] == "2017-10-01T00:00:00Z"
@@ -160,7 +162,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(judged: Path) -> None:
     page.close()
     assert page.open == []
     assert page.counts["svg"] == page.counts["figure"] == 5
-    assert page.counts["table"] == 3
+    assert page.counts["table"] == 4
     assert "script" not in page.counts
     assert "http" not in source
     assert "url(" not in source
@@ -176,9 +178,9 @@ def test_the_tables_hold_what_the_report_holds(
     shop: Path, judged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = (judged / "tables.md").read_text()
-    assert written.count("\n### ") == 3
+    assert written.count("\n### ") == 4
     lines = [line for line in written.splitlines() if line.startswith("|")]
-    assert {len(line.split("|")) for line in lines} == {7, 16}
+    assert {len(line.split("|")) for line in lines} == {5, 7, 16}
     for row in report_of(judged)["rows"]:
         assert any(f" {row['model']} " in line and f"{row['brier']:.3f}" in line for line in lines)
     assert evaluate(shop, "--at", "2017-12-01") == 0
