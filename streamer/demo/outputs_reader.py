@@ -88,18 +88,23 @@ class OutputsReader:
     async def follow_commits(self) -> None:
         """Note the worker's committed offsets, for ever."""
         while True:
-            committed = await self._committed()
-            if committed and (not self._commits or committed > self._commits[-1][1]):
-                self._commits.append((monotonic(), committed))
-                self._audience.commit(committed)
+            await self._look()
             await asyncio.sleep(PROGRESS_EVERY_S)
 
     async def all_read(self) -> None:
         """Wait until the worker has committed every event there is and all its outputs were read."""
         expected = sum((await self._consumer.end_offsets(self._inputs)).values())
-        await _until(lambda: _equals(self._committed, expected))
+        await _until(lambda: _reached(self._look, expected))
         ends = await self._consumer.end_offsets(self._outputs)
         await _until(lambda: self._has_read(ends))
+
+    async def _look(self) -> int:
+        """How many events the worker has committed, noted when there are more than before."""
+        committed = await self._committed()
+        if committed and (not self._commits or committed > self._commits[-1][1]):
+            self._commits.append((monotonic(), committed))
+            self._audience.commit(committed)
+        return committed
 
     async def _committed(self) -> int:
         try:
@@ -120,7 +125,7 @@ class OutputsReader:
         return all(position >= end for position, end in zip(positions, ends.values(), strict=True))
 
 
-async def _equals(current: Callable[[], Awaitable[int]], expected: int) -> bool:
+async def _reached(current: Callable[[], Awaitable[int]], expected: int) -> bool:
     return await current() >= expected
 
 
