@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,6 +19,8 @@ from models.network import Network, hazard_loss
 from models.query_head import QueryHead, survival_logit
 from models.sequences import hidden_after, piece_batches, ranges, sequences_of
 
+_QUESTIONS_AT_A_TIME: Final = 1 << 15
+
 
 def train_head(
     stage: str, head: QueryHead, material: Material, task: Task, run: Run, epochs: int | None
@@ -28,8 +33,7 @@ def train_head(
     chosen = material.examples_of(held_out=False)
 
     def loss(batch: Batch) -> Tensor:
-        hidden = torch.zeros(len(batch), task.size.width)
-        return _loss(head, hidden, material, batch)
+        return _loss(head, torch.zeros(len(batch), task.size.width), material, batch)
 
     def batches(draw: np.random.Generator) -> list[Batch]:
         order = draw.permutation(chosen)
@@ -37,7 +41,8 @@ def train_head(
 
     @torch.no_grad()
     def judge() -> float:
-        return float(loss(judged))
+        hidden = torch.zeros(1, task.size.width).expand(len(judged), -1)
+        return _mean_loss(head, hidden, material, judged)
 
     judged = material.examples_of(held_out=True)
     training = Training(
@@ -95,7 +100,7 @@ def train_sequence(
     @torch.no_grad()
     def judge() -> float:
         hidden = hidden_after(network.transformer, sequences, examples.event[judged])
-        return float(_loss(network.head, hidden, material, judged))
+        return _mean_loss(network.head, hidden, material, judged)
 
     judged = material.examples_of(held_out=True)
     head = network.head
@@ -130,6 +135,13 @@ def _loss(head: QueryHead, hidden: Tensor, material: Material, chosen: npt.NDArr
     return hazard_loss(logits, examples.bins[index], examples.seen[index], examples.churned[index])
 
 
+def _mean_loss(head: QueryHead, hidden: Tensor, material: Material, chosen: npt.NDArray[np.int64]) -> float:
+    """The loss over all of ``chosen``, part by part."""
+    losses = [_loss(head, hidden[part], material, chosen[part]) for part in _parts(len(chosen))]
+    sizes = [len(chosen[part]) for part in _parts(len(chosen))]
+    return float(np.average([float(loss) for loss in losses], weights=sizes))
+
+
 @torch.no_grad()
 def logits_of(
     network: Network,
@@ -139,8 +151,18 @@ def logits_of(
 ) -> npt.NDArray[np.float64]:
     """Uncalibrated log odds of churn ``[questions]``, asked with ``features`` after ``events``."""
     size = network.transformer.size
-    hidden = torch.zeros(1, size.width).expand(len(events), -1)
+    distinct, after = np.unique(events, return_inverse=True)
+    hidden = torch.zeros(1, size.width).expand(len(distinct), -1)
     if network.head.uses_hidden:
-        hidden = hidden_after(network.transformer, sequences_of(histories, size), events)
-    logits = network.head(hidden, torch.from_numpy(features))
-    return survival_logit(logits).numpy().astype(np.float64)
+        hidden = hidden_after(network.transformer, sequences_of(histories, size), distinct)
+    logits = np.empty(len(events))
+    for part in _parts(len(events)):
+        hazards = network.head(hidden[torch.from_numpy(after[part])], torch.from_numpy(features[part]))
+        logits[part] = survival_logit(hazards).numpy()
+    return logits
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Slices of ``count`` questions that bound the memory of answering them."""
+    for begin in range(0, count, _QUESTIONS_AT_A_TIME):
+        yield slice(begin, begin + _QUESTIONS_AT_A_TIME)
