@@ -125,7 +125,7 @@ def test_a_wrong_row_ends_the_replay_and_names_it(shop: Shop, tmp_path: Path) ->
     (tmp_path / "events.ndjson").write_text('{"event_id":"1"}\n')
     done = shop.run("replay", str(tmp_path / "events.ndjson"))
     assert done.returncode == 1
-    assert "events.ndjson, line 1: " in done.stderr
+    assert "events.ndjson, line 1, field user_id: " in done.stderr
 
 
 def test_both_paces_at_once_are_wrong_use(shop: Shop, tmp_path: Path) -> None:
