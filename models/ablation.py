@@ -39,13 +39,13 @@ def compare(
     standard errors take each user's questions for one observation.
     """
     losses: dict[Variant, Floats] = {
-        variant: np.mean([_losses(churned, one) for one in seeds], axis=0) for variant, seeds in risks.items()
+        variant: np.mean([log_losses(churned, one) for one in seeds], axis=0)
+        for variant, seeds in risks.items()
     }
     best = min(losses.values(), key=lambda loss: float(loss.mean()))
     chosen: Variant = next(iter(risks))
     for variant, loss in losses.items():
-        gain = losses[chosen] - loss
-        if gain.mean() > ERRORS_OF_A_GAIN * _clustered_error(gain, users):
+        if is_better(loss, losses[chosen], users):
             chosen = variant
     return Comparison(
         chosen,
@@ -82,7 +82,14 @@ def figures(churned: npt.NDArray[np.float32], risks: Floats) -> dict[str, float]
     }
 
 
-def _losses(churned: npt.NDArray[np.float32], risks: Floats) -> Floats:
+def is_better(loss: Floats, than: Floats, users: npt.NDArray[np.int64]) -> bool:
+    """Whether losses ``[questions]`` are lower than others by more than chance and one user's habits."""
+    gain = than - loss
+    return bool(gain.mean() > ERRORS_OF_A_GAIN * _clustered_error(gain, users))
+
+
+def log_losses(churned: npt.NDArray[np.float32], risks: Floats) -> Floats:
+    """Negative log likelihood of each outcome, in nats."""
     kept = np.clip(risks, 1e-12, 1.0 - 1e-12)
     return -np.where(churned > 0.5, np.log(kept), np.log1p(-kept))
 

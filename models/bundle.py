@@ -13,8 +13,8 @@ from models.agreement import check_agreement, differences
 from models.alert_rate import risk_peaks
 from models.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of
 from models.calibration import Platt
+from models.columns import choose_columns
 from models.configuration import Task
-from models.drift import steady_features
 from models.epochs import Run
 from models.examples import Examples, cut_moments, labelled_moments
 from models.export import alert_graph, query_graph, rebuild_graph, step_graph, write_bundle
@@ -23,13 +23,14 @@ from models.golden import golden_vectors
 from models.heads.categories import bucket_names
 from models.heads.serving import Served, serve_heads
 from models.histories import Histories
+from models.level import level_of
 from models.manifest import manifest_of
 from models.material import material
 from models.network import Network
 from models.plan import BUNDLE, DATASET, plan_of
 from models.reference import reference_point
 from models.training import logits_of
-from models.validation import Validated, validate, validation_cuts
+from models.validation import Validated, questions, validate, validation_cuts
 from models.variants import FINAL_FIT
 from schemas.bundle import ALERT_NAME, QUERY_NAME, REBUILD_NAME, STEP_NAME, Manifest
 from schemas.errors import ConfigurationError
@@ -59,9 +60,10 @@ def train_bundle(
     """Train on the events of ``histories``, all before ``task.until_ms``, and write the bundle ``out``.
 
     A first fit that knows nothing of the last two horizons is judged on the cuts within them, which gives the
-    variant, the calibration and the manifest's metrics; a second one, trained alike on everything, is served.
-    The alerts that it would have brought within the same two horizons say where the bands begin. After an
-    interruption it is the first fit that is served, as far as it came, without heads for alerts.
+    features, the variant and the manifest's metrics; a second one, trained alike on everything, is served, at
+    the level of the newest known outcomes. The alerts that it would have brought within the same two horizons
+    say where the bands begin. After an interruption it is the first fit that is served, as far as it came,
+    without heads for alerts.
 
     ``folds``: how many more fits will follow. ``categories``: texts by hash, none for alerts without them.
     Raises :class:`~schemas.errors.ConfigurationError` where there are too few data.
@@ -72,40 +74,47 @@ def train_bundle(
     plan = plan_of(histories, task, len(examples.bin), folds)
     run.report.plan([*plan.first_fits(), *plan.after_validation("both")])
     run.interruption.heeded = True
-    columns = steady_features(examples)
-    validated = validate(histories, columns, task, run)
+    asked = questions(histories, task)
+    columns = choose_columns(histories, examples, asked, task, run)
+    validated = validate(histories, columns, asked, task, run)
     run.report.plan(plan.after_validation(validated.variant))
-    network, seen_until_ms = validated.network, task.until_ms - 2 * task.horizon_ms
+    network, platt, seen_until_ms = (
+        validated.network,
+        validated.platt,
+        task.until_ms - 2 * task.horizon_ms,
+    )
     if not run.interruption.requested:
         final = _final_fit(histories, examples, columns, task, validated, run)
         if not run.interruption.requested:
-            network, seen_until_ms = final, task.until_ms
+            network, platt, seen_until_ms = final, level_of(final, histories, task), task.until_ms
     served: Served | None = None
     if not run.interruption.requested:
         served = serve_heads(validated.network, network, histories, columns, task, run)
     heads = served and served.heads
 
-    bands = _bands(network, validated.platt, histories, task)
+    bands = _bands(network, platt, histories, task)
     run.report.done(BUNDLE, 1)
     typical = cut_moments(histories, validation_cuts(task), task.active_ms)
-    reference = reference_point(network, validated.platt, histories, typical)
+    reference = reference_point(network, platt, histories, typical)
     run.report.done(BUNDLE, 1)
     graphs = {
         STEP_NAME: step_graph(network),
-        QUERY_NAME: query_graph(network, validated.platt),
+        QUERY_NAME: query_graph(network, platt),
         REBUILD_NAME: rebuild_graph(network),
     }
     if heads is not None:
         graphs[ALERT_NAME] = alert_graph(network, heads)
-    check_agreement(differences(network, validated.platt, heads, graphs, histories))
+    check_agreement(differences(network, platt, heads, graphs, histories))
     run.report.done(BUNDLE, 1)
-    golden = golden_vectors(network, validated.platt, heads, histories, silence_grid_s())
+    golden = golden_vectors(network, platt, heads, histories, silence_grid_s())
     names = bucket_names(categories or {}, histories, task.size.category_buckets)
     manifest = manifest_of(
         histories,
         task,
         name,
         validated,
+        platt,
+        network.head.features,
         bands,
         reference,
         served and served.described(histories, names),

@@ -1,4 +1,4 @@
-"""Platt scaling: the two numbers that turn the network's log odds into a probability.
+"""Platt scaling: the two numbers that turn the network's log odds into a probability, or the second alone.
 
 Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 """
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import root_scalar
 
 
 class Platt(NamedTuple):
@@ -50,3 +51,15 @@ def fit_platt(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.float32]) 
             break
     # Beyond six digits the last steps' rounding shows, and nothing of the data does.
     return Platt(round(float(weights[0]), 6), round(float(weights[1]), 6))
+
+
+def fit_level(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.float32]) -> Platt:
+    """The intercept alone, drawn slightly to 0 for small samples: the mean risk becomes the labels' mean."""
+
+    def excess(intercept: float) -> float:
+        return float((Platt(1.0, intercept).probability(logits) - labels).sum()) + intercept
+
+    if not len(labels):
+        return Platt(1.0, 0.0)
+    widest = float(len(labels))
+    return Platt(1.0, round(float(root_scalar(excess, bracket=(-widest, widest)).root), 6))

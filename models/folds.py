@@ -43,7 +43,7 @@ def cross_validate(
     """
     asked = questions(histories, task)
     of_user = np.random.default_rng(task.seed).permutation(histories.users) % folds
-    fold_of = of_user[np.searchsorted(histories.starts, asked.moments.event, side="right") - 1]
+    fold_of = of_user[histories.user_of(asked.moments.event)]
     made: list[Fold] = []
     for fold in range(folds):
         inside = fold_of == fold

@@ -43,6 +43,10 @@ class Histories(NamedTuple):
         """Whose each event is, ``[events]``."""
         return np.repeat(np.arange(self.users), np.diff(self.starts))
 
+    def user_of(self, events: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Whose each of ``events`` is."""
+        return np.searchsorted(self.starts, events, side="right") - 1
+
     @property
     def place(self) -> npt.NDArray[np.int64]:
         """How many events of its user came before each event, ``[events]``."""

@@ -11,6 +11,7 @@ import onnxruntime
 import torch
 
 from models.bands import Bands
+from models.calibration import Platt
 from models.configuration import Task
 from models.export import OPSET
 from models.histories import Histories
@@ -37,6 +38,8 @@ def manifest_of(
     task: Task,
     name: str,
     validated: Validated,
+    platt: Platt,
+    risk_features: tuple[str, ...],
     bands: Bands,
     reference: Reference,
     alert: AlertHeads | None,
@@ -48,7 +51,8 @@ def manifest_of(
 ) -> Manifest:
     """All that a worker must know; the files' hashes are still missing.
 
-    ``seen_until_ms``: before which the served network's events lie.
+    ``platt`` is the served network's, which listens to ``risk_features`` and has seen events before
+    ``seen_until_ms``.
     """
     size = task.size
     return Manifest(
@@ -71,7 +75,8 @@ def manifest_of(
         heads=size.heads,
         exact_tokens=size.rebuild_tokens,
         features=FEATURES,
-        calibration=Calibration("platt", tuple(validated.platt)),
+        risk_features=risk_features,
+        calibration=Calibration("platt", tuple(platt)),
         reference=reference,
         alert=alert,
         metrics={

@@ -44,6 +44,9 @@ def _purpose(manifest: Manifest) -> Iterator[str]:
         f"{manifest.window} events; {len(manifest.features)} features; calibration: "
         f"{manifest.calibration.method}."
     )
+    unheard = [name for name in manifest.features if name not in manifest.risk_features]
+    if manifest.risk_features and unheard:
+        yield f"Features without a say in risk: {', '.join(unheard)}."
     yield ""
 
 
@@ -65,7 +68,7 @@ def _figures(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield (
         "On cuts within the last two horizons of the data, by a fit that knew nothing of them, for customers "
-        "active then. The calibration was fitted on the same cuts, which flatters ECE."
+        "active then. Calibrated there on the same cuts, which flatters ECE."
     )
     yield ""
     yield f"| customers | n | churn | {' | '.join(NAMES[name] for name in FIGURES)} |"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from models.columns import ALL, STEADY
 from models.configuration import VARIANTS, Task, Variant
 from models.fitting import HEAD, LANGUAGE, stage_name
 from models.heads.fitting import MOST_EVENTS, MOST_QUESTIONS, NEXT_CATEGORY, NEXT_TYPE, SCHEDULES, SPEND
@@ -36,9 +37,10 @@ class Plan(NamedTuple):
     folds: int
 
     def first_fits(self) -> list[Stage]:
-        """Those that compare the variants."""
+        """Those that compare features and variants."""
         parts = [HEAD, LANGUAGE, *VARIANTS[1:]]
-        return [
+        columns = [stage for label in (STEADY, ALL) for stage in self._fit(label, [HEAD], self.earlier)]
+        return columns + [
             stage
             for number in range(self.task.seeds)
             for stage in self._fit(first_fit_name(number), parts, self.earlier)

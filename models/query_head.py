@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.configuration import BIN_EDGES, BINS_WITHIN_HORIZON, Size
+from streamer.core.features import FEATURES
 
 BINS: Final = len(BIN_EDGES) + 1
 
@@ -92,6 +93,11 @@ class QueryHead(nn.Module):
         encoded = self.encoding(features)
         inner = self.inner(encoded) + self.hidden_inner(hidden)
         return self.network(inner) + self.linear(encoded) + self.hidden_linear(hidden)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of those that it listens to."""
+        return tuple(FEATURES[column] for column in self.encoding.get_buffer("columns").tolist())
 
     @property
     def uses_hidden(self) -> bool:

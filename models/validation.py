@@ -55,15 +55,15 @@ class Validated(NamedTuple):
 def validate(
     histories: Histories,
     columns: npt.NDArray[np.int64],
+    asked: Examples,
     task: Task,
     run: Run,
     variants: Sequence[Variant] = VARIANTS,
 ) -> Validated:
-    """Train ``variants`` with each of the task's seeds, judge them and choose one.
+    """Train ``variants`` with each of the task's seeds, judge them on ``asked`` and choose one.
 
     An interruption leaves out what has not begun; there is always the first variant of the first seed.
     """
-    asked = questions(histories, task)
     judged: defaultdict[Variant, list[Judged]] = defaultdict(list)
     fits: list[Fit] = []
     for number in range(task.seeds):
@@ -77,9 +77,9 @@ def validate(
                 fits[-1].learn_language()
             if judged and run.interruption.requested:
                 break
-            judged[variant].append(_judge(fits[-1].network(variant), histories, asked))
+            judged[variant].append(calibrated(fits[-1].network(variant), histories, asked))
     segments = segments_of(asked.features, task.churn_types)
-    users = np.searchsorted(histories.starts, asked.moments.event, side="right") - 1
+    users = histories.user_of(asked.moments.event)
     comparison = compare(
         {variant: [one.risks for one in seeds] for variant, seeds in judged.items()}, asked.churned, users
     )
@@ -158,7 +158,8 @@ def earlier_material(
     return material(earlier, labelled_moments(earlier, task, until_ms), columns, task, kept_out)
 
 
-def _judge(network: Network, histories: Histories, asked: Examples) -> Judged:
+def calibrated(network: Network, histories: Histories, asked: Examples) -> Judged:
+    """The risks of ``asked``, calibrated on their own outcomes, so that levels do not count."""
     logits = logits_of(network, histories, asked.moments.event, asked.features)
     platt = fit_platt(logits, asked.churned)
     return Judged(platt, platt.probability(logits))

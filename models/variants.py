@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from models.calibration import Platt
+from models.columns import choose_columns
 from models.configuration import Task, Variant
-from models.drift import steady_features
 from models.epochs import Run
 from models.examples import labelled_moments
 from models.fitting import Fit
 from models.histories import Histories
+from models.level import level_of
 from models.material import material
 from models.network import Network
 from models.training import logits_of
-from models.validation import validate
+from models.validation import questions, validate
 
 FINAL_FIT = "final fit"
 
@@ -44,15 +45,17 @@ def train_variant(
 ) -> TrainedVariant:
     """Train ``variant`` on the events before ``task.until_ms``; ``histories`` may go on after that.
 
-    As for a bundle, a first fit without the last two horizons gives calibration and epochs, and a second on
-    everything gives the network. Raises :class:`~schemas.errors.ConfigurationError` where the data do not
-    suffice.
+    As for a bundle, a first fit without the last two horizons gives features and epochs, and a second on
+    everything gives the network and its level. Raises :class:`~schemas.errors.ConfigurationError` where the
+    data do not suffice.
     """
     run = run or Run()
     known = histories.before(task.until_ms)
     examples = labelled_moments(known, task, task.until_ms)
-    columns = steady_features(examples)
-    validated = validate(known, columns, task, run, [variant])
+    asked = questions(known, task)
+    columns = choose_columns(known, examples, asked, task, run)
+    validated = validate(known, columns, asked, task, run, [variant])
     nobody = np.zeros(known.users, bool)
     final = Fit(FINAL_FIT, material(known, examples, columns, task, nobody), task, run, validated.epochs)
-    return TrainedVariant(variant, final.network(variant), validated.platt)
+    network = final.network(variant)
+    return TrainedVariant(variant, network, level_of(network, known, task))

@@ -137,6 +137,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     heads: Count
     exact_tokens: Annotated[int, Meta(ge=1, description="last tokens that rebuild the hidden state exactly")]
     features: tuple[str, ...]
+    risk_features: Annotated[
+        tuple[str, ...], Meta(description="those that risk depends on; empty: not told")
+    ] = ()
     calibration: Calibration
     reference: Annotated[Reference | None, Meta(description="null: alerts have no drivers")] = None
     alert: Annotated[AlertHeads | None, Meta(description="null: the bundle has no alert graph")] = None

@@ -33,7 +33,7 @@ class Cut(NamedTuple):
     @property
     def user(self) -> npt.NDArray[np.int64]:
         """Whose each row is, ``[users]``: an index into the histories."""
-        return np.searchsorted(self.histories.starts, self.event, side="right") - 1
+        return self.histories.user_of(self.event)
 
 
 def cuts_at(histories: Histories, at_ms: Sequence[int], task: Task) -> list[Cut]:

@@ -45,6 +45,8 @@ def test_a_card_shows_figures_by_activity_the_ablation_and_the_bands() -> None:
             variant="aggregates",
             band_alerts_a_week=BandAlerts(50, 25, 12.5),
             interrupted=True,
+            features=("silence", "tenure"),
+            risk_features=("silence",),
         )
     )
     assert "| all | 1,000 | 0.1250 | 0.8600 | - |" in card
@@ -54,3 +56,4 @@ def test_a_card_shows_figures_by_activity_the_ablation_and_the_bands() -> None:
     assert "perplexity of the type 2.500." in card
     assert "(50 alerts a week on these data)" in card
     assert "ended early by hand" in card
+    assert "Features without a say in risk: tenure." in card

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.calibration import fit_platt
+from models.calibration import Platt, fit_level, fit_platt
 from models.configuration import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from models.network import base_hazards, hazard_loss
 from models.query_head import BINS, FeatureEncoding, survival_logit
@@ -103,6 +103,18 @@ def test_platt_scaling_recovers_what_was_distorted() -> None:
     platt = fit_platt(2.0 * true - 1.0, labels)
     assert platt.slope == pytest.approx(0.5, abs=0.02)
     assert platt.intercept == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_level_sets_the_mean_right_and_leaves_the_order() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(-1, 1.5, 10_000)
+    labels = (random.random(len(logits)) < 0.6).astype(np.float32)
+    level = fit_level(logits, labels)
+    assert level.slope == 1.0
+    assert level.probability(logits).mean() == pytest.approx(labels.mean(), abs=1e-3)
+    # One outcome hardly moves it, and none at all not.
+    assert 0 < fit_level(np.zeros(1), np.ones(1, np.float32)).intercept < 0.5
+    assert fit_level(np.zeros(0), np.zeros(0, np.float32)) == Platt(1.0, 0.0)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from models.folds import cross_validate
 from models.histories import collect
 from models.step import Step
 from models.transformer import Transformer
-from models.validation import validate
+from models.validation import questions, validate
 from models.variants import train_variant
 from schemas.event import Event
 from streamer.core import metrics
@@ -95,7 +95,8 @@ def test_one_churner_in_a_hundred_is_given_a_risk_of_about_that() -> None:
             day += float(random.uniform(1, 3))
     task = dataclasses.replace(TASK, churn_types="purchase", active_ms=4 * DAY_MS)
     histories = collect(events)
-    validated = validate(histories, np.arange(len(FEATURES)), task, Run(), ["aggregates"])
+    asked = questions(histories, task)
+    validated = validate(histories, np.arange(len(FEATURES)), asked, task, Run(), ["aggregates"])
     base = validated.metrics["validation_base_rate"]
     assert 0.004 < base < 0.016
     assert validated.metrics["validation_ece"] < 0.3 * base
@@ -106,7 +107,7 @@ def test_one_churner_in_a_hundred_is_given_a_risk_of_about_that() -> None:
 def test_folds_share_the_users_and_judge_each_question_once() -> None:
     histories = shop()
     columns = np.arange(len(FEATURES))
-    validated = validate(histories, columns, TASK, Run(), ["aggregates"])
+    validated = validate(histories, columns, questions(histories, TASK), TASK, Run(), ["aggregates"])
     folds = cross_validate(histories, columns, TASK, validated, 3, Run())
     assert sum(fold.questions for fold in folds) == validated.metrics["validation_n"]
     assert len({fold.figures["log_loss"] for fold in folds}) == 3
