@@ -52,7 +52,7 @@ class Worker:
         return outcome
 
 
-def new_stage(**intake: Any) -> ScoringStage:
+def new_stage(risk_model: FixedModel | None = None, **intake: Any) -> ScoringStage:
     model = ModelReference("fixed", "1", "0" * 64)
     messages = Messages(
         "shop.",
@@ -67,7 +67,11 @@ def new_stage(**intake: Any) -> ScoringStage:
     policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
     rules = Rules(policy, any_event_returns=False, partitions=1)
     return ScoringStage(
-        rules, FixedModel(), messages, cached_states=2, **{"worker": WORKER, "live": False, **intake}
+        rules,
+        risk_model or FixedModel(),
+        messages,
+        cached_states=2,
+        **{"worker": WORKER, "live": False, **intake},
     )
 
 
@@ -93,6 +97,22 @@ def purchase(event_id: str, user_id: str, day: float) -> bytes:
         "timestamp": START + int(day * DAY_MS),
     }
     return json.dumps(event).encode()
+
+
+class OtherModel(FixedModel):
+    """The model that takes over."""
+
+    identity = b"fixed-02"
+
+
+def test_no_risk_bears_the_name_of_a_model_that_has_not_been_asked() -> None:
+    worker = Worker()
+    worker.process(purchase("e1", "u", 0))
+    worker.stage = new_stage(OtherModel())
+    worker.stage.open(0, worker.table.items())
+    assert on("shop.churn.scores.v1", worker.process(purchase("e1", "u", 0))) == []
+    assert len(on("shop.churn.scores.v1", worker.process(purchase("e2", "u", 0.01)))) == 1
+    assert len(on("shop.churn.scores.v1", worker.process(purchase("e2", "u", 0.01)))) == 1
 
 
 def on(topic: str, outcome: Outcome) -> list[Message]:
