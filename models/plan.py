@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from models.columns import ALL, STEADY
 from models.configuration import VARIANTS, Task, Variant
 from models.fitting import HEAD, LANGUAGE, stage_name
-from models.heads.fitting import MOST_EVENTS, MOST_QUESTIONS, NEXT_CATEGORY, NEXT_TYPE, SCHEDULES, SPEND
+from models.heads.fitting import MOST_QUESTIONS, NEXT_CATEGORY, NEXT_TYPE, SCHEDULES, SPEND
+from models.heads.material import MOST_EVENTS
 from models.heads.serving import WITH_SEQUENCE
 from models.histories import Histories
 from models.progress import Stage

@@ -92,6 +92,21 @@ def hidden_after(transformer: Transformer, sequences: Sequences, events: npt.NDA
     return torch.cat(parts)[torch.from_numpy(order[back])]
 
 
+def in_few_pieces(
+    sequences: Sequences, events: npt.NDArray[np.int64], most: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """At most ``most`` of ``events``, ascending: all those in pieces that are drawn.
+
+    A hidden vector costs its whole piece, so events drawn one by one would cost nearly every piece.
+    """
+    if len(events) <= most:
+        return events
+    piece = np.searchsorted(sequences.pieces, events, side="right") - 1
+    order = np.random.default_rng(seed).permutation(len(sequences.begins))
+    counted = np.cumsum(np.bincount(piece, minlength=len(order))[order])
+    return events[np.isin(piece, order[counted <= most])]
+
+
 def piece_batches(
     draw: np.random.Generator, sequences: Sequences, pieces: npt.NDArray[np.int64], recipe: Recipe
 ) -> list[npt.NDArray[np.int64]]:

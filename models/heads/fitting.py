@@ -18,11 +18,10 @@ from models.epochs import Batch, Run, Training, Weights, train
 from models.fitting import stage_name
 from models.heads.amounts import spend_examples
 from models.heads.heads import Heads
-from models.heads.material import HeadMaterial
+from models.heads.material import Followed, HeadMaterial
 from models.heads.next_event import TYPES, NextCategory, NextType
 from models.heads.spend import Spend
 from models.histories import Histories
-from models.language_model import followed_events
 from models.query_head import FeatureEncoding
 from streamer.core.aggregates import DAY_MS
 
@@ -38,7 +37,6 @@ CUT_BACK_DAYS: Final = 60.0
 """Spending drifts with seasons and with a shop's growth: older cuts made the order of customers worse."""
 
 MOST_QUESTIONS: Final = 200_000
-MOST_EVENTS: Final = 200_000
 
 LEAST_SPENT: Final = 100
 """Questions with an amount, and questions without one, below which nothing is learnt of spending."""
@@ -54,7 +52,7 @@ class Hearing(NamedTuple):
 
 @dataclass(frozen=True)
 class HeadsFit:
-    """Learns from ``material``, all of it before ``until_ms``.
+    """Learns from ``material``, all of it before ``until_ms``, and from its events that were ``followed``.
 
     ``label`` names the fit in progress reports and checkpoints; ``columns`` are the features that the spend
     head may use.
@@ -62,6 +60,7 @@ class HeadsFit:
 
     label: str
     material: HeadMaterial
+    followed: Followed
     columns: npt.NDArray[np.int64]
     task: Task
     until_ms: int
@@ -84,7 +83,7 @@ class HeadsFit:
         if min((asked.spend > 0).sum(), (asked.spend == 0).sum()) < LEAST_SPENT:
             self.run.report.finished(stage_name(self.label, SPEND))
             return None
-        chosen = self._drawn(len(asked.spend), MOST_QUESTIONS)
+        chosen = self._drawn(len(asked.spend))
         features = torch.from_numpy(asked.features[chosen])
         amounts = torch.from_numpy(asked.spend[chosen]).float()
         hidden = self.material.hidden(asked.moments.event[chosen])
@@ -99,7 +98,7 @@ class HeadsFit:
         return head
 
     def _next_type(self, hears: bool) -> NextType:
-        events, hidden, actual = self._followed()
+        events, hidden, actual = self.followed
         newest = self.material.sequences.codes[torch.from_numpy(events), 0]
         pairs = torch.bincount(newest * TYPES + actual[:, 0], minlength=TYPES * TYPES)
         self._seed(NEXT_TYPE)
@@ -113,7 +112,7 @@ class HeadsFit:
         return head
 
     def _next_category(self, hears: bool) -> NextCategory:
-        events, hidden, actual = self._followed()
+        events, hidden, actual = self.followed
         counts = torch.bincount(actual[:, 1], minlength=self.task.size.category_buckets)
         self._seed(NEXT_CATEGORY)
         head = NextCategory(self.task.size, counts.float())
@@ -124,12 +123,6 @@ class HeadsFit:
 
         self._train(NEXT_CATEGORY, head, hears, loss, len(events))
         return head
-
-    def _followed(self) -> tuple[npt.NDArray[np.int64], Tensor, Tensor]:
-        """Events that another one followed, the hidden vectors after them, and what followed."""
-        every = followed_events(self.material.sequences, np.arange(len(self.material.sequences.begins)))
-        events = every[self._drawn(len(every), MOST_EVENTS)]
-        return events, self.material.hidden(events), self.material.following(events)
 
     def _train(
         self, part: str, head: nn.Module, hears: bool, loss: Callable[[Batch], Tensor], count: int
@@ -166,11 +159,11 @@ class HeadsFit:
         drawn = sha256(f"{self.task.seed}/{stage_name(self.label, part)}".encode()).digest()
         torch.manual_seed(int.from_bytes(drawn[:7], "big"))
 
-    def _drawn(self, count: int, most: int) -> npt.NDArray[np.int64]:
-        """All of ``count`` indices, or ``most`` of them; ascending."""
-        if count <= most:
+    def _drawn(self, count: int) -> npt.NDArray[np.int64]:
+        """All of ``count`` indices, or :data:`MOST_QUESTIONS` of them; ascending."""
+        if count <= MOST_QUESTIONS:
             return np.arange(count)
-        return np.sort(np.random.default_rng(self.task.seed).permutation(count)[:most])
+        return np.sort(np.random.default_rng(self.task.seed).permutation(count)[:MOST_QUESTIONS])
 
 
 def spend_cuts(histories: Histories, task: Task, until_ms: int) -> npt.NDArray[np.int64]:

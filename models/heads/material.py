@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,24 @@ from torch import Tensor
 
 from models.configuration import Size
 from models.histories import Histories
+from models.language_model import followed_events
 from models.network import Network
-from models.sequences import Sequences, hidden_after, sequences_of
+from models.sequences import Sequences, hidden_after, in_few_pieces, sequences_of
 from streamer.core.recent import recent_codes
+
+MOST_EVENTS: Final = 200_000
+"""Beyond so many events nothing is gained."""
+
+
+class Followed(NamedTuple):
+    """``events`` that another one followed, and the vectors ``hidden`` ``[events, width]`` after them.
+
+    ``actual`` ``[events, 2]``: type and category bucket of what followed.
+    """
+
+    events: npt.NDArray[np.int64]
+    hidden: Tensor
+    actual: Tensor
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,12 @@ class HeadMaterial:
     def hidden(self, events: npt.NDArray[np.int64]) -> Tensor:
         """Hidden vectors ``[events, width]`` right after ``events``."""
         return hidden_after(self.network.transformer, self.sequences, events)
+
+    def followed(self, seed: int) -> Followed:
+        """What heads of the next event learn from: at most :data:`MOST_EVENTS`, drawn with ``seed``."""
+        every = followed_events(self.sequences, np.arange(len(self.sequences.begins)))
+        events = in_few_pieces(self.sequences, every, MOST_EVENTS, seed)
+        return Followed(events, self.hidden(events), self.following(events))
 
     def recent(self, events: npt.NDArray[np.int64]) -> Tensor:
         """What the alert graph is told of the tokens up to ``events``, ``[events, tokens, 2]``."""

@@ -55,12 +55,15 @@ def serve_heads(
         HeadMaterial.of(first, histories.before(known_ms)),
         HeadMaterial.of(first, histories),
     )
+    followed = early.followed(task.seed)
     judged: list[JudgedHeads] = []
     for label, hears in ((FIRST_FIT, False), (WITH_SEQUENCE, True)):
-        tried = HeadsFit(label, early, columns, task, known_ms, run).heads(Hearing(hears, hears, hears))
+        fit = HeadsFit(label, early, followed, columns, task, known_ms, run)
+        tried = fit.heads(Hearing(hears, hears, hears))
         judged.append(judge_heads(tried, whole, task, known_ms))
     hearing = choose(*judged)
-    fit = HeadsFit(FINAL_FIT, HeadMaterial.of(final, histories), columns, task, task.until_ms, run)
+    served = HeadMaterial.of(final, histories)
+    fit = HeadsFit(FINAL_FIT, served, served.followed(task.seed), columns, task, task.until_ms, run)
     heads = fit.heads(hearing)
     if run.interruption.requested:
         return None

@@ -13,6 +13,7 @@ from models.heads.amounts import spend_examples
 from models.heads.heads import Heads
 from models.heads.judge import judge_spend, log_loss, perplexity
 from models.heads.material import HeadMaterial
+from models.sequences import in_few_pieces
 
 MOST_EVENTS: Final = 20_000
 
@@ -53,7 +54,8 @@ def judge_heads(heads: Heads, material: HeadMaterial, task: Task, from_ms: int) 
     following = np.setdiff1d(np.flatnonzero(histories.times >= from_ms), histories.starts)
     if not len(following):
         return JudgedHeads(spend, None, None, scale)
-    answers = answers_after(heads, material, following[:: -(-len(following) // MOST_EVENTS)] - 1)
+    asked = in_few_pieces(material.sequences, following - 1, MOST_EVENTS, task.seed)
+    answers = answers_after(heads, material, asked)
     return JudgedHeads(
         spend,
         _judge_next("type", answers.types, answers.actual[:, 0]),

@@ -209,7 +209,7 @@ def test_heads_learn_habits_and_those_that_are_deaf_keep_the_sequence_out() -> N
         Transformer(SIZE), NextEvent(SIZE), QueryHead(encoding, SIZE, 0.0, torch.full((BINS,), 0.1))
     ).eval()
     material = HeadMaterial.of(network, histories)
-    fit = HeadsFit("fit", material, columns, task, task.until_ms, Run())
+    fit = HeadsFit("fit", material, material.followed(1), columns, task, task.until_ms, Run())
     heads = fit.heads(Hearing(spend=True, next_type=False, next_category=False))
     again = fit.heads(Hearing(spend=True, next_type=False, next_category=False))
     for one, other in zip(heads.state_dict().values(), again.state_dict().values(), strict=True):
@@ -236,7 +236,8 @@ def test_too_few_amounts_teach_nothing_of_spending() -> None:
     network = Network(
         Transformer(SIZE), NextEvent(SIZE), QueryHead(encoding, SIZE, 0.0, torch.full((BINS,), 0.1))
     ).eval()
-    fit = HeadsFit("fit", HeadMaterial.of(network, histories), np.arange(36), task, task.until_ms, Run())
+    material = HeadMaterial.of(network, histories)
+    fit = HeadsFit("fit", material, material.followed(1), np.arange(36), task, task.until_ms, Run())
     heads = fit.heads(Hearing(False, False, False))
     assert heads.spend is None
     spend, types, categories = heads(

@@ -10,7 +10,7 @@ from models.calibration import Platt, fit_level, fit_platt
 from models.configuration import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from models.network import base_hazards, hazard_loss
 from models.query_head import BINS, FeatureEncoding, survival_logit
-from models.sequences import Sequences, hidden_after
+from models.sequences import Sequences, hidden_after, in_few_pieces
 from models.step import Step
 from models.transformer import Block, Transformer
 from streamer.core.transformer_inputs import NUMBERS
@@ -115,6 +115,19 @@ def test_a_level_sets_the_mean_right_and_leaves_the_order() -> None:
     # One outcome hardly moves it, and none at all not.
     assert 0 < fit_level(np.zeros(1), np.ones(1, np.float32)).intercept < 0.5
     assert fit_level(np.zeros(0), np.zeros(0, np.float32)) == Platt(1.0, 0.0)
+
+
+def test_few_pieces_hold_all_the_events_that_are_drawn() -> None:
+    codes, numbers = inputs(1, 1000)
+    pieces = np.arange(0, 1001, 10)
+    sequences = Sequences(codes[0], numbers[0], np.array([0, 1000]), pieces, pieces[:-1])
+    events = np.arange(0, 1000, 2)
+    assert in_few_pieces(sequences, events, 500, 1) is events
+    drawn = in_few_pieces(sequences, events, 52, 1)
+    assert len(drawn) == 50
+    assert len(np.unique(drawn // 10)) == 10
+    assert (np.diff(drawn) > 0).all()
+    assert set(drawn) != set(in_few_pieces(sequences, events, 52, 2))
 
 
 @torch.no_grad()
