@@ -28,17 +28,15 @@ class Checkpoints:
         self._options = dict(options)
 
     def begin(self, *, resume: bool) -> None:
-        """Make the folder ready; without ``resume`` whatever an earlier training left in it is dropped.
+        """Look at what an earlier training left in the folder; without ``resume`` it is dropped.
 
         Raises :class:`~schemas.errors.ConfigurationError` where ``resume`` meets the checkpoints of a
         training with other events or options.
         """
         if not resume:
             self.remove()
-        self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / _OPTIONS_NAME
         if not file.exists():
-            _write(file, json.dumps(self._options, indent=2).encode())
             return
         try:
             found = dict(json.loads(file.read_bytes()))
@@ -64,6 +62,10 @@ class Checkpoints:
     def save(self, stage: str, state: Mapping[str, Any]) -> None:
         """Replace what was saved of ``stage``; a crash leaves the old file or the new one."""
         file = self._file(stage)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        options = self._folder / _OPTIONS_NAME
+        if not options.exists():
+            _write(options, json.dumps(self._options, indent=2).encode())
         partial = file.with_suffix(".partial")
         torch.save(dict(state), partial)
         _replace(partial, file)

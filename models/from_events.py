@@ -74,7 +74,9 @@ def train_from_events(
     report.finished(EVENTS)
     if not histories.users:
         raise ConfigurationError(
-            "there are no events before --train-until: give files that reach back further"
+            "the files hold no event: give files of events"
+            if until_ms is None
+            else "there are no events before --train-until: give files that reach back further"
         )
     task = Task(
         until_ms=int(histories.times.max()) + 1 if until_ms is None else until_ms,

@@ -77,6 +77,7 @@ def test_without_resume_nothing_of_an_earlier_training_is_used(tmp_path: Path) -
 def test_a_damaged_checkpoint_is_refused_in_words(tmp_path: Path, stage: str) -> None:
     checkpoints = Checkpoints(tmp_path / "c", {"events": "a"})
     checkpoints.begin(resume=False)
+    checkpoints.save("s", {"weights": torch.ones(2)})
     (tmp_path / "c" / "s.pt").write_bytes(b"PK\x03\x04 half a file")
     (tmp_path / "c" / "options.json").write_bytes(b'{"events"')
     with pytest.raises(ConfigurationError, match=r"damaged: leave out --resume"):

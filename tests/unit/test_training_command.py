@@ -108,6 +108,7 @@ def test_too_little_data_is_refused_in_words(
     assert run(["train", str(shop), "--out", str(tmp_path / "out"), "--train-until", "2019-01-01"]) == 2
     assert "no user was active shortly before --train-until" in capsys.readouterr().err
     assert not (tmp_path / "out" / MANIFEST_NAME).exists()
+    assert not (tmp_path / "out.training").exists()
 
 
 @pytest.mark.parametrize("wrong", ["28", "28 years", "-3d", "0d", "soon"])
