@@ -24,7 +24,7 @@ class ChildEndedError(ChurnStreamerError):
 
 
 class ChildProcess:
-    """A Python process called ``name``; its log is ``directory/name.log``, its working directory ``directory``."""
+    """A Python process called ``name`` that works in ``directory``; its log is ``directory/name.log``."""
 
     def __init__(
         self, name: str, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]

@@ -44,10 +44,10 @@ async def score_backlog(contestant: Contestant, observer: Observer, meter: Meter
     )
 
 
-async def warm_up(contestant: Contestant, observer: Observer, users: int) -> None:
-    """Give events that nobody measures: of each of the first ``users`` in turn, or what a round gives next."""
-    target = await contestant.done(observer) + users
-    records = contestant.till.records(contestant.order.next(users))
+async def warm_up(contestant: Contestant, observer: Observer, events: int) -> None:
+    """Give ``events`` that nobody measures, those that a round would give next."""
+    target = await contestant.done(observer) + events
+    records = contestant.till.records(contestant.order.next(events))
     await replay(contestant.settings.bootstrap, contestant.events_topic, records)
     await contestant.until_done(observer, target)
-    contestant.published += users
+    contestant.published += events

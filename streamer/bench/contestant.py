@@ -91,7 +91,7 @@ class Contestant:
         self, count: Callable[[], Awaitable[int]], wanted: int, what: str, patience_s: float = PATIENCE_S
     ) -> None:
         progress = Progress(self.name, wanted, what, patience_s)
-        while not progress.is_over(await count()):
+        while not progress.is_over(await count()):  # noqa: ASYNC110 - a broker does not call back
             await asyncio.sleep(POLL_S)
 
 

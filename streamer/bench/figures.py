@@ -54,7 +54,7 @@ def ratios(
     peers: Mapping[str, Sequence[Sample]],
     floors: Mapping[str, Sequence[Spent]],
 ) -> dict[str, float]:
-    """How many times a peer's processor time the worker does the same in, and the worker's beside the floors'.
+    """A peer's processor time for an event over the worker's, and the worker's over the floors' together.
 
     Each round is compared with itself, then the middle one is taken: what slows the machine down for a while
     slows both.

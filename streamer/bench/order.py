@@ -1,4 +1,4 @@
-"""Whose turn it is: the users of one event after another, for each workload. The same seed, the same order."""
+"""Whose turn it is: the user of each event of a workload. The same seed gives the same order."""
 
 from __future__ import annotations
 

@@ -68,7 +68,8 @@ def _drawn(bar: Bar, y: float, scale: float) -> str:
     low, high = (_LABELS + scale * end for end in (value.low, value.high))
     return (
         _text(_LABELS - 8, y + 15, bar.label, "end")
-        + f'<rect class="{bar.kind}" x="{_LABELS}" y="{y + 2}" width="{value.median * scale:.1f}" height="16"/>'
+        + f'<rect class="{bar.kind}" x="{_LABELS}" y="{y + 2}" height="16" '
+        + f'width="{value.median * scale:.1f}"/>'
         + f'<path class="range" d="M{low:.1f} {middle:.1f}H{high:.1f}"/>'
         + _text(high + 8, y + 15, f"{value.median:,.0f}", "start")
     )

@@ -61,7 +61,7 @@ class Prepared:
 
 
 def prepare(bundle: Bundle, count: int, disorder_s: float, seed: int) -> Iterator[Prepared]:
-    """``count`` users with full rings, a thousand at a time; the newest event of each went through the core."""
+    """``count`` users with full rings, a thousand at a time; the core applied the newest event of each."""
     capacity = bundle.manifest.exact_tokens
     rng = np.random.default_rng(seed)
     model = OnnxRiskModel(bundle, cache_users=_AT_ONCE)

@@ -36,7 +36,8 @@ class Benchmark:
     async def run(self, workloads: Sequence[WorkloadName]) -> BenchReport:
         """Everything; returns when every process has ended.
 
-        Raises :class:`~schemas.errors.ChurnStreamerError` when a part fails; the logs are then kept and named.
+        Raises :class:`~schemas.errors.ChurnStreamerError` when a part fails; the logs are then kept and
+        named.
         """
         directory = Path(tempfile.mkdtemp(prefix="churn-streamer-bench-"))
         try:

@@ -42,7 +42,8 @@ def require_extra() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(
-            f"the benchmark needs {', '.join(missing)}: install its extra, pip install 'churn-streamer[bench]'"
+            f"the benchmark needs {', '.join(missing)}: install its extra, "
+            "pip install 'churn-streamer[bench]'"
         )
 
 

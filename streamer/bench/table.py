@@ -43,7 +43,7 @@ def _block(name: str, workload: WorkloadReport) -> Iterator[str]:
         f"event to readable score at {wait.per_s:,.0f} events/s: p50 {wait.p50:.0f} ms, p99 {wait.p99:.0f} ms"
     )
     yield (
-        f"transactions of {batch.events:,.0f} events of {batch.users:,.0f} users; start {start.seconds:.1f} s "
+        f"transactions of {batch.events:,.0f} events, {batch.users:,.0f} users; start {start.seconds:.1f} s "
         f"({start.users_per_s:,.0f} users/s), {start.disk_bytes_per_user:,.0f} bytes a user on disk; "
         f"{workload.alerts:,} alerts"
     )
@@ -64,8 +64,5 @@ def _row(name: str, rates: Rates, ratio: float | None) -> tuple[str, ...]:
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for first, *rest in rows:
-        cells = [
-            first.ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)),
-        ]
-        yield "  ".join(cells).rstrip()
+        right = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *right]).rstrip()

@@ -78,7 +78,7 @@ class _Rounds:
         floors: Floors,
         reader: ScoresReader,
     ) -> None:
-        self._workload = workload
+        self._workload: WorkloadName = workload
         self._field = field
         self._worker = worker
         self._peers = peers
@@ -92,7 +92,7 @@ class _Rounds:
         start = await self._until_ready()
         await self._warm_up()
         await self._reader.read_on()
-        before = (self._reader.scores, self._reader.markers)
+        batches, before = Batches(0.0, 0.0), (self._reader.scores, self._reader.markers)
         for number in range(field.sizes.rounds):
             batches = await self._round(number, before)
         per_wall_s = spread([sample.per_wall_s for sample in self._samples["worker"]]).median

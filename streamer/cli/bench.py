@@ -21,8 +21,8 @@ def command(quick: bool, report: Path | None, only: WorkloadName | None) -> int:
 
     Starts Apache Kafka on this machine, gives users a long past, and lets a worker, a plain Faust agent, a
     Quix Streams application and an aiokafka loop score prepared backlogs in turn, round after round. Shows
-    events a second of processor time and of wall time, latency and memory. With --report the figures are written as
-    JSON and a plot beside it, as SVG. Ctrl-C ends everything.
+    events a second of processor time and of wall time, latency and memory. With --report the figures are
+    written as JSON, and a plot beside it as SVG. Ctrl-C ends everything.
     """
     from streamer.bench.session import run_session
 

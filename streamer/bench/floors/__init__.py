@@ -1,1 +1,1 @@
-"""What no worker can avoid, each alone in a process of its own: consuming, the step graph, the transaction."""
+"""What no worker can avoid, each alone in a process: consuming, the step graph, the transaction."""

@@ -1,4 +1,4 @@
-"""The transaction alone: the worker's own writer with changelog, scores and offsets of batches of its size."""
+"""The transaction alone: the worker's own writer, with changelog, scores and offsets of its batches' size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streamer.stage import Message, Outcome
 
 async def transaction(spec: FloorSpec) -> Spent:
     """Commit as many transactions as ``spec.events`` events need, one partition after the other."""
-    pool = msgspec.msgpack.decode(Path(spec.pool).read_bytes(), type=list[Pooled])
+    pool = _pool(spec)
     users = max(1, round(spec.users_per_transaction))
     events, scores = with_prefix(spec.prefix, EVENTS), with_prefix(spec.prefix, SCORES)
     options = WorkerOptions(spec.bootstrap, f"{spec.prefix}floor", events, Path())
@@ -39,3 +39,7 @@ async def transaction(spec: FloorSpec) -> Spent:
     finally:
         await asyncio.gather(*(writer.stop() for writer in writers))
     return spent
+
+
+def _pool(spec: FloorSpec) -> list[Pooled]:
+    return msgspec.msgpack.decode(Path(spec.pool).read_bytes(), type=list[Pooled])

@@ -1,4 +1,4 @@
-"""A plain Faust agent: a table write for each event, Faust's own delivery (at least once), its RocksDB store."""
+"""A plain Faust agent: a table write for each event, its RocksDB store, its own delivery (at least once)."""
 
 from __future__ import annotations
 

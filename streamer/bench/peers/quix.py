@@ -1,4 +1,4 @@
-"""Quix Streams with state: a stateful function for each event, its defaults (at least once, RocksDB, changelog)."""
+"""Quix Streams: a stateful function for each event, by its defaults (RocksDB, changelog, at least once)."""
 
 from __future__ import annotations
 
