@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ PACE_S: Final = 0.005
 """Events that fall due within this are handed over together."""
 
 
-class Latency(NamedTuple):
+class Latency(msgspec.Struct, frozen=True):
     """Milliseconds at half of the maximal load; ``events``: how many were followed, ``per_s``: their pace."""
 
     p50: float
