@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -66,8 +66,13 @@ def bench(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
+def below(process: subprocess.Popen[str]) -> dict[int, tuple[psutil.Process, str]]:
+    """The processes below the benchmark that run now, with their command lines."""
+    found: dict[int, tuple[psutil.Process, str]] = {}
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found[child.pid] = (child, " ".join(child.cmdline()))
+    return found
 
 
 def test_a_small_run_reports_every_contestant_and_floor(tmp_path: Path) -> None:
@@ -101,11 +106,11 @@ def test_a_small_run_reports_every_contestant_and_floor(tmp_path: Path) -> None:
 def test_an_interruption_ends_everything_with_130(tmp_path: Path) -> None:
     with bench(tmp_path) as process:
         deadline = time.monotonic() + DEADLINE_S
-        while not any("peers.quix" in " ".join(child.cmdline()) for child in children(process)):
+        while not any("peers.quix" in line for _, line in below(process).values()):
             assert process.poll() is None, (tmp_path / "output.txt").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        started = children(process)
+        started = [child for child, _ in below(process).values()]
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_S) == 130, (tmp_path / "output.txt").read_text()
         _, alive = psutil.wait_procs(started, timeout=5)
