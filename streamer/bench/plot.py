@@ -63,7 +63,7 @@ def _bars(report: BenchReport) -> Sequence[Bar]:
 
 def _drawn(bar: Bar, y: float, scale: float) -> str:
     if bar.value is None:
-        return _text(0, y + 15, bar.label, "start", "head")
+        return _text(8, y + 15, bar.label, "start", "head")
     value, middle = bar.value, y + _ROW / 2 - 2
     low, high = (_LABELS + scale * end for end in (value.low, value.high))
     return (

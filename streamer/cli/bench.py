@@ -11,9 +11,7 @@ from streamer.cli.report import report_option
 
 
 @click.command(name="bench")
-@click.option(
-    "--quick", is_flag=True, help="Fewer users, events and rounds: minutes instead of half an hour."
-)
+@click.option("--quick", is_flag=True, help="Fewer users, events and rounds: some minutes.")
 @report_option
 @click.option("--only", type=click.Choice(WORKLOADS), help="One workload instead of all.")
 def command(quick: bool, report: Path | None, only: WorkloadName | None) -> int:
