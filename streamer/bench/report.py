@@ -35,10 +35,11 @@ class Batches(msgspec.Struct, frozen=True):
 class Start(msgspec.Struct, frozen=True):
     """From the worker's start to its last partition being ready, its table read from the changelog.
 
-    ``disk_bytes_per_user``: what its folder of state then took.
+    ``cpu_s``: its processor time for that. ``disk_bytes_per_user``: what its folder of state then took.
     """
 
     seconds: float
+    cpu_s: float
     users_per_s: float
     disk_bytes_per_user: float
 

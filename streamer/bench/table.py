@@ -44,7 +44,7 @@ def _block(name: str, workload: WorkloadReport) -> Iterator[str]:
     )
     yield (
         f"transactions of {batch.events:,.0f} events, {batch.users:,.0f} users; start {start.seconds:.1f} s "
-        f"({start.users_per_s:,.0f} users/s), {start.disk_bytes_per_user:,.0f} bytes a user on disk; "
+        f"({start.cpu_s:.1f} of CPU), {start.disk_bytes_per_user:,.0f} bytes a user on disk; "
         f"{workload.alerts:,} alerts"
     )
 

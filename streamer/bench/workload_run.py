@@ -152,10 +152,16 @@ class _Rounds:
         started, settings = monotonic(), worker.settings
         await worker.until_ready(observer)
         seconds = monotonic() - started
+        cpu_s = Meter(worker.process.pid, self._field.broker_pid).read().cpu_s
         for peer in self._peers:
             await peer.until_committed(observer, peer.primed)
         disk = folder_bytes(settings.data_dir)
-        return Start(round(seconds, 2), round(worker.users / seconds, 1), round(disk / worker.users, 1))
+        return Start(
+            seconds=round(seconds, 2),
+            cpu_s=round(cpu_s, 2),
+            users_per_s=round(worker.users / seconds, 1),
+            disk_bytes_per_user=round(disk / worker.users, 1),
+        )
 
     async def _warm_up(self) -> None:
         """What nobody measures: the first events, and of a hot set every user's."""

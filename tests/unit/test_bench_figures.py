@@ -35,7 +35,7 @@ def workload() -> WorkloadReport:
         peers={"faust": rates(theirs, 50, None)},
         floors_us={name: spread([10.0]) for name in floors},
         transaction=Batches(2_000.0, 800.0),
-        start=Start(2.0, 500.0, 2_100.0),
+        start=Start(2.0, 1.5, 500.0, 2_100.0),
         alerts=3,
     )
 
