@@ -5,7 +5,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test bench lint lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,6 +17,9 @@ demo: $(DEMO)  ## real alerts from real shopping data; ARGS="--headless --report
 
 test: $(DEV)  ## all tests, on a real Kafka that they start themselves; ARGS="-k name"
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(DEV)  ## speed beside the peers; ARGS="--quick --report F"
+	@$(BIN)/streamer bench $(ARGS)
 
 lint: $(DEV)  ## linter, formatter and types
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ COMMANDS = {
     "evaluate": LazyCommand("streamer.cli.evaluate:command", "Judge a bundle, beside baselines."),
     "score": LazyCommand("streamer.cli.score:command", "Score the users of files of events, offline."),
     "backtest": LazyCommand("streamer.cli.backtest:command", "Judge the alerts of a model and a policy."),
+    "bench": LazyCommand("streamer.cli.bench:command", "Speed, beside other ways of doing the job."),
     "uplift": LazyCommand("streamer.cli.uplift:command", "What alerts achieve, beside a holdout."),
 }
 

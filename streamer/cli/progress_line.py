@@ -62,6 +62,12 @@ class ProgressLine:
             self._shown_at, self._shown = now, True
             click.echo(f"\r\033[K{name}: {count:,} {self._unit}", err=True, nl=False)
 
+    def say(self, what: str) -> None:
+        """Show what is done now, in words."""
+        if self._terminal:
+            self._shown = True
+            click.echo(f"\r\033[K{what}", err=True, nl=False)
+
     def counting(self, records: Iterable[T]) -> Iterator[T]:
         """The same records, counted as they pass."""
         count = 0

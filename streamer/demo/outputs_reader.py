@@ -11,8 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, SCORES, with_prefix
+from streamer.beside import cancel_all
 from streamer.demo.audience import Audience
-from streamer.demo.beside import cancel_all
 from streamer.settings import Settings
 
 READ_WAIT_MS = 200

@@ -90,14 +90,6 @@ def judgement(evaluation: Evaluation, confrontation: Confrontation) -> Judgement
     return Judgement(**fields, median_lead_days=confrontation.median_lead_days)
 
 
-def require_writable(file: Path) -> None:
-    """Refuse a report that could not be written, before the work is done."""
-    if file.is_dir() or not file.absolute().parent.is_dir():
-        raise ConfigurationError(
-            f"the report {file} cannot be written: --report takes a file in a directory that exists"
-        )
-
-
 def write_report(file: Path, report: Report) -> None:
     """Write the report as indented JSON; raises :class:`ConfigurationError` where that fails."""
     encoded = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"

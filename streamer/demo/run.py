@@ -16,15 +16,16 @@ from schemas.bundle import MANIFEST_NAME, Manifest, decode_manifest
 from schemas.errors import BrokerError, BundleError, ChurnStreamerError, ConfigurationError
 from schemas.timestamps import parse_timestamp
 from schemas.topics import EVENTS, with_prefix
+from streamer.beside import cancel_all, job_beside
 from streamer.broker import LocalBroker
+from streamer.broker.starting import start_in_thread
+from streamer.child_process import ChildProcess, last_lines, worker_process
 from streamer.demo.alert_log import ESCALATED, RAISED, RESOLVED
 from streamer.demo.audience import Audience
-from streamer.demo.beside import cancel_all, job_beside
 from streamer.demo.evaluation import Confrontation, Evaluation, confront, evaluate
 from streamer.demo.outputs_reader import OutputsReader
 from streamer.demo.report import AlertCounts, Report, judgement, versions_of
 from streamer.demo.source import Year, split_at
-from streamer.demo.worker_process import WorkerProcess, last_lines
 from streamer.kafka.replay import KeyedRecord, ReplayProgress, replay
 from streamer.kafka.topics import create_missing_topics
 from streamer.logs import configure_logging
@@ -52,7 +53,7 @@ class Demonstration:
         self._judged_ms = parse_timestamp(JUDGED_AT)
         self._interrupted = False
         self._broker: LocalBroker | None = None
-        self._worker: WorkerProcess | None = None
+        self._worker: ChildProcess | None = None
 
     async def run(self) -> Report:
         """Do everything; returns when the report is made and every process has ended.
@@ -88,7 +89,7 @@ class Demonstration:
         started = monotonic()
         broker = self._broker = LocalBroker(directory / "broker", progress=self._fetching)
         stack.push_async_callback(asyncio.to_thread, broker.stop)
-        await self._start(broker)
+        await start_in_thread(broker, self._interrupt)
         settings = Settings(
             bootstrap=broker.bootstrap,
             bundle=self._bundle.absolute(),
@@ -97,7 +98,7 @@ class Demonstration:
             currency=CURRENCY,
         )
         await create_missing_topics(settings)
-        worker = self._worker = WorkerProcess(settings, directory)
+        worker = self._worker = worker_process(settings, directory)
         stack.push_async_callback(worker.stop)
         await worker.start()
         reader = OutputsReader(settings, audience)
@@ -182,18 +183,8 @@ class Demonstration:
             versions=versions_of(self.manifest, self._bundle_sha256),
         )
 
-    async def _start(self, broker: LocalBroker) -> None:
-        """Start the broker in a thread; when cancelled, end what has been started and wait for the thread."""
-        starting = asyncio.create_task(asyncio.to_thread(broker.start))
-        try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            self._interrupted = True
-            while not starting.done():
-                broker.kill()
-                await asyncio.wait([starting], timeout=0.1)
-            await cancel_all([starting])
-            raise
+    def _interrupt(self) -> None:
+        self._interrupted = True
 
     def _fetching(self, present: int, needed: int) -> None:
         if self._interrupted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from streamer.bench import session
+from streamer.cli import run
 from streamer.dataset import dataset_events
 from streamer.files import write_events
 
@@ -98,6 +101,21 @@ def test_the_commands_about_models_run_on_a_part_of_the_data(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def test_the_commands_about_speed_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the document has them, with the measuring itself, tested elsewhere, left out."""
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(session, "run_session", lambda *arguments: asked.append(arguments) or 0)
+    targets = (ROOT / "Makefile").read_text()
+    commands = "".join(blocks("docs/performance.md", "sh")).splitlines()
+    for command in commands:
+        program, name, *arguments = shlex.split(command)
+        if program == "make":
+            assert re.search(rf"^{name}:.*\n\t@\$\(BIN\)/streamer {name} \$\(ARGS\)$", targets, re.MULTILINE)
+            arguments = shlex.split(arguments[0].removeprefix("ARGS="))
+        assert run([name, *arguments]) == 0
+    assert len(asked) == len(commands) > 1
 
 
 def test_the_commands_that_need_make_exist() -> None:

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from schemas.errors import BundleError, ConfigurationError
+from streamer.cli.report import require_writable
 from streamer.demo import session
 from streamer.demo.closing import closing_of, closing_text
 from streamer.demo.evaluation import Confrontation, Evaluation
-from streamer.demo.report import AlertCounts, Report, judgement, require_writable, versions_of, write_report
+from streamer.demo.report import AlertCounts, Report, judgement, versions_of, write_report
 from streamer.demo.run import Demonstration
 from tests.demo_messages import manifest
 

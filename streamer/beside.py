@@ -36,7 +36,7 @@ async def job_beside(
         for task in [*watchers, *tasks]:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
-        raise ChurnStreamerError("a task of the demonstration ended before the job was done")
+        raise ChurnStreamerError("a task ended before the job was done that needed it")
     finally:
         await cancel_all(tasks)
 

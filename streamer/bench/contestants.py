@@ -1,0 +1,88 @@
+"""The worker and its peers brought to the start of one workload: topics, pasts, processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from streamer.bench.contestant import Contestant, peer_process
+from streamer.bench.order import order_of
+from streamer.bench.prepared import Prepared
+from streamer.bench.shop import Till
+from streamer.bench.sizes import PeerName, Sizes, WorkloadName
+from streamer.child_process import worker_process
+from streamer.kafka.replay import replay
+from streamer.kafka.topics import changelog_topic, create_missing_topics
+from streamer.settings import Settings
+
+SEED = 6
+
+
+async def worker_contestant(
+    workload: WorkloadName, sizes: Sizes, settings: Settings, prepared: Prepared, directory: Path
+) -> Contestant:
+    """The worker, not started; its users are in its changelog, in its own encoding."""
+    size = sizes.workloads[workload]
+    found = await _contestant("worker", workload, sizes, settings, directory, size.arena_users)
+    records = prepared.worker_records(size.users, SEED)
+    await replay(settings.bootstrap, changelog_topic(found.settings.application_id), records)
+    return found
+
+
+async def peer_contestant(
+    name: PeerName,
+    workload: WorkloadName,
+    sizes: Sizes,
+    settings: Settings,
+    prepared: Prepared,
+    directory: Path,
+) -> Contestant:
+    """A peer, not started; its users' pasts are the first records of its events topic."""
+    found = await _contestant(name, workload, sizes, settings, directory, arena_users=1)
+    records = prepared.peer_records(found.users, SEED)
+    progress = await replay(settings.bootstrap, found.events_topic, records)
+    found.primed = progress.records
+    return found
+
+
+async def _contestant(
+    name: Literal["worker"] | PeerName,
+    workload: WorkloadName,
+    sizes: Sizes,
+    common: Settings,
+    directory: Path,
+    arena_users: int,
+) -> Contestant:
+    size = sizes.workloads[workload]
+    own = directory / f"{workload}-{name}"
+    own.mkdir()
+    settings = Settings(
+        bootstrap=common.bootstrap,
+        bundle=common.bundle,
+        topic_prefix=f"bench.{workload}.{name}.",
+        application_id=f"bench-{workload}-{name}",
+        partitions=sizes.partitions,
+        data_dir=own / "state",
+        mode="event-time",
+        cache_users=arena_users,
+    )
+    await create_missing_topics(settings)
+    assert settings.bundle is not None
+    if name == "worker":
+        users, events, process = size.users, size.events, worker_process(settings, own)
+    else:
+        users, events = min(size.users, size.peer_users), sizes.peer_events[name]
+        process = peer_process(name, settings, own, settings.bundle)
+    return Contestant(
+        name=name,
+        settings=settings,
+        process=process,
+        order=order_of(workload, users, sizes.at_once, SEED),
+        till=Till(np.random.default_rng(SEED)),
+        events=events,
+        users=users,
+        # Faust and Quix Streams commit every few seconds only; both say one score for each event.
+        done_by="scores" if name in ("faust", "quix") else "commits",
+    )
