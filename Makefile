@@ -15,8 +15,8 @@ setup: $(DEV)  ## install everything, for development and tests, into .venv
 demo: $(DEMO)  ## real alerts from real shopping data; ARGS="--headless --report F"
 	@$(BIN)/streamer demo $(ARGS)
 
-test: $(DEV)  ## all tests, on a real Kafka that they start themselves; ARGS="-k name"
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEV)  ## all tests, on a real Kafka that they start themselves; ARGS="-k name", or "-n 0 -s" to look on
+	$(BIN)/python -m pytest -n logical --dist loadgroup $(ARGS)
 
 bench: $(DEV)  ## speed beside the peers; ARGS="--quick --report F"
 	@$(BIN)/streamer bench $(ARGS)

@@ -15,6 +15,18 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together where they run side by side.
+
+    Those that need a broker share one, and the cores are too few for two of them at a time; others share
+    what their module prepares.
+    """
+    for item in items:
+        module = item.nodeid.partition("::")[0]
+        group = "broker" if module.startswith("tests/integration/") else module
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own ``STREAMER_*`` variables never decide the outcome of a test."""
