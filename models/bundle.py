@@ -17,7 +17,7 @@ from models.columns import choose_columns
 from models.configuration import Task
 from models.epochs import Run
 from models.examples import Examples, cut_moments, labelled_moments
-from models.export import alert_graph, query_graph, rebuild_graph, step_graph, write_bundle
+from models.export import alert_graph, arena_graphs, older_step_graph, query_graph, write_bundle
 from models.fitting import Fit
 from models.golden import golden_vectors
 from models.heads.categories import bucket_names
@@ -32,7 +32,7 @@ from models.reference import reference_point
 from models.training import logits_of
 from models.validation import Validated, questions, validate, validation_cuts
 from models.variants import FINAL_FIT
-from schemas.bundle import ALERT_NAME, QUERY_NAME, REBUILD_NAME, STEP_NAME, Manifest
+from schemas.bundle import ALERT_NAME, QUERY_NAME, STEP_NAME, Manifest
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp
 
@@ -97,10 +97,11 @@ def train_bundle(
     typical = cut_moments(histories, validation_cuts(task), task.active_ms)
     reference = reference_point(network, platt, histories, typical)
     run.report.done(BUNDLE, 1)
+    step = older_step_graph(network)
     graphs = {
-        STEP_NAME: step_graph(network),
+        STEP_NAME: step,
+        **arena_graphs(network, step),
         QUERY_NAME: query_graph(network, platt),
-        REBUILD_NAME: rebuild_graph(network),
     }
     if heads is not None:
         graphs[ALERT_NAME] = alert_graph(network, heads)

@@ -20,17 +20,21 @@ from models.calibration import Platt
 from models.heads.heads import Heads
 from models.model_card import model_card
 from models.network import Network
+from models.older_step import OlderStep
 from models.query_head import Query
 from models.rebuild import Rebuild
 from models.step import Step
 from schemas.bundle import (
     ALERT_NAME,
+    ARENA_REBUILD_NAMES,
+    ARENA_STEP_NAMES,
     CARD_NAME,
     GOLDEN_NAME,
     MANIFEST_NAME,
     QUERY_NAME,
-    REBUILD_NAME,
+    SHARED_WEIGHTS,
     STEP_NAME,
+    ArenaPrecision,
     Manifest,
     encode_manifest,
 )
@@ -40,24 +44,59 @@ from streamer.core.transformer_inputs import NUMBERS
 
 OPSET: Final = 20
 
+_USERS: Final = Dim("users", min=1, max=1 << 20)
+_SLOTS: Final = Dim("slots", min=1, max=1 << 24)
+_STORED: Final[Mapping[ArenaPrecision, torch.dtype]] = {"fp32": torch.float32, "fp16": torch.float16}
 
-def step_graph(network: Network) -> bytes:
-    """The ONNX graph of one event a user; see :class:`~models.step.Step` for its inputs and outputs."""
+
+def older_step_graph(network: Network) -> bytes:
+    """The ONNX graph of one event a user as programs before the arena read it.
+
+    See :class:`~models.older_step.OlderStep`. The graphs of an arena find their weights in it.
+    """
     size = network.transformer.size
-    users, slots = Dim("users", min=1, max=1 << 20), Dim("slots", min=1, max=1 << 24)
-    example = (
-        torch.zeros(3, 3, dtype=torch.int64),
-        torch.zeros(3, len(NUMBERS)),
-        torch.zeros(3, dtype=torch.int64),
-        torch.zeros(3, dtype=torch.int64),
-        torch.zeros(5, size.layers, 2, size.window, size.width),
-    )
+    arena = torch.zeros(5, size.layers, 2, size.window, size.width)
     return _graph(
-        Step(network.transformer),
-        example,
-        {"codes": users, "numbers": users, "position": users, "slot": users, "arena": slots},
+        OlderStep(network.transformer),
+        (*_one_event(3), arena),
+        dict.fromkeys(("codes", "numbers", "position", "slot"), _USERS),
         ("hidden", "rows"),
+        {"arena": _SLOTS},
     )
+
+
+def arena_graphs(network: Network, weights: bytes) -> dict[str, bytes]:
+    """The ONNX graphs of one event a user and of all of a user's last tokens, over arenas of each precision.
+
+    See :class:`~models.step.Step` and :class:`~models.rebuild.Rebuild`, with inputs ``arena_0`` to the last
+    layer's and outputs ``written_0`` likewise. Weights that the graph ``weights`` holds too are left out.
+    """
+    size = network.transformer.size
+    layers = range(size.layers)
+    rows = 2 * size.window * _SLOTS
+    tokens = (
+        torch.zeros(3, size.rebuild_tokens, 3, dtype=torch.int64),
+        torch.zeros(3, size.rebuild_tokens, len(NUMBERS)),
+        torch.ones(3, dtype=torch.int64),
+        torch.zeros(3, dtype=torch.int64),
+        torch.zeros(3, dtype=torch.int64),
+    )
+    graphs: dict[str, bytes] = {}
+    for names, module, example, inputs in (
+        (ARENA_STEP_NAMES, Step, _one_event(3), ("codes", "numbers", "position", "slot")),
+        (ARENA_REBUILD_NAMES, Rebuild, tokens, ("codes", "numbers", "count", "position", "slot")),
+    ):
+        for precision, name in names.items():
+            shape, stored = (5 * 2 * size.window, size.width), _STORED[precision]
+            graph = _graph(
+                module(network.transformer),
+                (*example, *(torch.zeros(shape, dtype=stored) for _ in layers)),
+                dict.fromkeys(inputs, _USERS),
+                ("hidden", *(f"written_{layer}" for layer in layers)),
+                {f"arena_{layer}": rows for layer in layers},
+            )
+            graphs[name] = without_shared(graph, weights)
+    return graphs
 
 
 def query_graph(network: Network, platt: Platt) -> bytes:
@@ -68,41 +107,23 @@ def query_graph(network: Network, platt: Platt) -> bytes:
     return _graph(query, example, {"hidden": queries, "features": queries}, ("probability",))
 
 
-def rebuild_graph(network: Network) -> bytes:
-    """The ONNX graph of all of a user's last tokens; see :class:`~models.rebuild.Rebuild`."""
-    size = network.transformer.size
-    users = Dim("users", min=1, max=1 << 20)
-    example = (
-        torch.zeros(3, size.rebuild_tokens, 3, dtype=torch.int64),
-        torch.zeros(3, size.rebuild_tokens, len(NUMBERS)),
-        torch.ones(3, dtype=torch.int64),
-        torch.zeros(3, dtype=torch.int64),
-    )
-    return _graph(
-        Rebuild(network.transformer),
-        example,
-        {"codes": users, "numbers": users, "count": users, "position": users},
-        ("hidden", "cache"),
-    )
-
-
 def alert_graph(network: Network, heads: Heads) -> bytes:
     """The ONNX graph of what alerts tell of the future; see :class:`~models.heads.heads.Heads`."""
     size = network.transformer.size
-    users = Dim("users", min=1, max=1 << 20)
     example = (
         torch.zeros(3, size.width),
         torch.zeros(3, len(FEATURES)),
         torch.zeros(3, size.rebuild_tokens, 2, dtype=torch.int64),
     )
-    inputs = {"hidden": users, "features": users, "recent": users}
+    inputs: dict[str, Any] = dict.fromkeys(("hidden", "features", "recent"), _USERS)
     return _graph(heads, example, inputs, ("spend", "types", "categories"))
 
 
 def write_bundle(path: Path, manifest: Manifest, graphs: Mapping[str, bytes], golden: Golden) -> Manifest:
     """Write the bundle into the folder ``path``; returns ``manifest`` with the files' hashes in it."""
     files = {**graphs, GOLDEN_NAME: encode_golden(golden), CARD_NAME: model_card(manifest).encode()}
-    assert set(graphs) - {ALERT_NAME} == {STEP_NAME, QUERY_NAME, REBUILD_NAME}
+    arena = {*ARENA_STEP_NAMES.values(), *ARENA_REBUILD_NAMES.values()}
+    assert set(graphs) - {ALERT_NAME} == {STEP_NAME, QUERY_NAME, *arena}
     hashes = {name: sha256(data).hexdigest() for name, data in files.items()}
     complete = msgspec.structs.replace(manifest, sha256=hashes)
     path.mkdir(parents=True, exist_ok=True)
@@ -111,10 +132,44 @@ def write_bundle(path: Path, manifest: Manifest, graphs: Mapping[str, bytes], go
     return complete
 
 
+def without_shared(graph: bytes, weights: bytes) -> bytes:
+    """``graph`` without the ``SHARED_WEIGHTS`` that the graph ``weights`` holds alike."""
+    model, source = onnx.load_from_string(graph), onnx.load_from_string(weights)
+    held = {tensor.name: tensor for tensor in source.graph.initializer}
+    own = [
+        tensor
+        for tensor in model.graph.initializer
+        if not (tensor.name.startswith(SHARED_WEIGHTS) and tensor == held.get(tensor.name))
+    ]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(own)
+    return model.SerializeToString(deterministic=True)
+
+
+def _one_event(users: int) -> tuple[Tensor, ...]:
+    """An example of codes, numbers, positions and slots."""
+    return (
+        torch.zeros(users, 3, dtype=torch.int64),
+        torch.zeros(users, len(NUMBERS)),
+        torch.zeros(users, dtype=torch.int64),
+        torch.zeros(users, dtype=torch.int64),
+    )
+
+
 def _graph(
-    module: nn.Module, example: Sequence[Tensor], batch: Mapping[str, Any], outputs: Sequence[str]
+    module: nn.Module,
+    example: Sequence[Tensor],
+    batch: Mapping[str, Any],
+    outputs: Sequence[str],
+    arenas: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Export ``module``; ``batch`` names its inputs and the free first dimension of each."""
+    """Export ``module``; ``batch`` names its inputs and the free first dimension of each.
+
+    ``arenas`` does so for the inputs of a module that takes any number of them behind the others.
+    """
+    shapes: list[Any] = [{0: dimension} for dimension in batch.values()]
+    if arenas is not None:
+        shapes.append(tuple({0: dimension} for dimension in arenas.values()))
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -126,9 +181,9 @@ def _graph(
                 tuple(example),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=list(batch),
+                input_names=[*batch, *(arenas or ())],
                 output_names=list(outputs),
-                dynamic_shapes=tuple({0: dimension} for dimension in batch.values()),
+                dynamic_shapes=tuple(shapes),
                 verbose=False,
             )
             assert program is not None

@@ -1,27 +1,31 @@
 """The transformer in the form that is served: one new event a user, earlier ones as cached keys and values.
 
-The cache of a user is a ring: the event at position p of the history lies in slot p mod window, so only
-one row a layer changes with an event. The step equals :class:`~models.transformer.Transformer` over the
-whole history up to rounding.
+An event's keys and values are written into the arena first and read back with those before it, so the newest
+event is seen like any other, rounded as the arena rounds. The cache of a user is a ring: the event at
+position p of the history lies in place p mod window. The step equals
+:class:`~models.transformer.Transformer` over the whole history up to rounding.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
 
 from models.transformer import Block, Transformer
 
+_UNSEEN: Final = -1e30
+"""Added to the score of a place that holds no event of this history: its weight is then exactly zero."""
+
 
 class Step(nn.Module):
-    """``(codes, numbers, position, slot, arena)`` to ``(hidden, rows)``.
+    """``(codes, numbers, position, slot, *arenas)`` to ``(hidden, *arenas)``.
 
-    ``codes`` int64 ``[users, 3]``, ``numbers`` ``[users, n]``, ``position`` int64 ``[users]`` (events
-    before this one), ``slot`` int64 ``[users]``: the user's place in ``arena`` ``[slots, layers, 2,
-    window, width]``. ``hidden`` ``[users, width]``; ``rows`` ``[users, layers, 2, width]``: the event's
-    keys and values, which the caller writes into the arena at ``position`` mod ``window``.
+    ``codes`` int64 ``[users, 3]``, ``numbers`` ``[users, n]``, ``position`` int64 ``[users]`` (events before
+    this one), ``slot`` int64 ``[users]``: the user's place in the arenas, no two alike. Of each layer an
+    arena ``[slots * 2 * window, width]``, float32 or float16: a slot's keys, then its values. ``hidden``
+    ``[users, width]``; the arenas come back with the events' keys and values in them.
     """
 
     def __init__(self, transformer: Transformer) -> None:
@@ -29,56 +33,49 @@ class Step(nn.Module):
         self.transformer = transformer
         size = transformer.size
         self.heads, self.window, self.width = size.heads, size.window, size.width
-        slots = torch.arange(self.window)
-        # Row r: the age of each slot's event while the newest event is in slot r.
-        self.ages = nn.Buffer((slots[:, None] - slots[None, :]) % self.window)
         of_head = torch.arange(self.width) // (self.width // self.heads)
         # Row h keeps the columns of head h: all heads of a user share one matrix product.
         self.head_columns = nn.Buffer((of_head[None, :] == torch.arange(self.heads)[:, None]).float())
 
     def forward(
-        self, codes: Tensor, numbers: Tensor, position: Tensor, slot: Tensor, arena: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self, codes: Tensor, numbers: Tensor, position: Tensor, slot: Tensor, *arenas: Tensor
+    ) -> tuple[Tensor, ...]:
         """See the class."""
-        newest = position % self.window
-        ages = self.ages[newest]
-        cached = ((ages > 0) & (ages <= position[:, None]))[:, None, :]
-        own = (ages == 0)[:, None, :]
-        caches = arena.reshape(-1, self.window, self.width)
-        layers = len(self.transformer.blocks)
+        key_row = slot * (2 * self.window) + position % self.window
+        rows = torch.stack([key_row, key_row + self.window], dim=1)
         stream = self.transformer.embedding(codes, numbers)
-        rows: list[Tensor] = []
-        for layer, module in enumerate(self.transformer.blocks):
+        written: list[Tensor] = []
+        for module, before in zip(self.transformer.blocks, arenas, strict=True):
             block = cast(Block, module)
-            keys = caches[slot * (2 * layers) + 2 * layer]
-            values = caches[slot * (2 * layers) + 2 * layer + 1]
-            # One row of biases for each place of the newest slot: a look-up instead of a rotation.
-            bias = block.age_bias.detach()[:, self.ages].transpose(0, 1).contiguous()[newest]
-            query, key, value = block.query_key_value(block.attention_norm(stream)).split(self.width, dim=-1)
-            weights = self._weights(query, key, keys, bias, cached, own)
-            mixed = self._mix(weights, value, values, cached, own)
+            projected = block.query_key_value(block.attention_norm(stream))
+            query, key_value = projected.split([self.width, 2 * self.width], dim=-1)
+            arena = before.index_put((rows,), key_value.reshape(-1, 2, self.width).to(before.dtype))
+            rings = arena.reshape(-1, self.window, self.width)
+            keys, values = rings[2 * slot].float(), rings[2 * slot + 1].float()
+            bias = biases(block)[bias_row(position, self.window)]
+            queries = (query * (self.width // self.heads) ** -0.5)[:, None, :] * self.head_columns
+            weights = torch.softmax(queries @ keys.transpose(1, 2) + bias, dim=-1)
+            mixed = ((weights @ values) * self.head_columns).sum(1)
             stream = stream + block.attention_out(mixed)
             stream = stream + block.feed_forward(stream)
-            rows += [key, value]
-        return self.transformer.norm(stream), torch.cat(rows, dim=-1).reshape(-1, layers, 2, self.width)
+            written += [arena]
+        return (self.transformer.norm(stream), *written)
 
-    def _weights(
-        self, query: Tensor, key: Tensor, keys: Tensor, bias: Tensor, cached: Tensor, own: Tensor
-    ) -> Tensor:
-        """Attention weights ``[users, heads, window]``.
 
-        The newest event's own slot still holds the event that it replaces; its score takes that place.
-        """
-        queries = (query * (self.width // self.heads) ** -0.5)[:, None, :] * self.head_columns
-        own_score = (queries * key[:, None, :]).sum(-1, keepdim=True)
-        scores = torch.where(own, own_score, queries @ keys.transpose(1, 2)) + bias
-        return torch.softmax(torch.where(cached | own, scores, -1e30), dim=-1)
+def biases(block: Block) -> Tensor:
+    """What is added to the scores of a ring's places ``[2 * window, heads, window]``.
 
-    def _mix(self, weights: Tensor, value: Tensor, values: Tensor, cached: Tensor, own: Tensor) -> Tensor:
-        """Weighted sum of values ``[users, width]``.
+    Row p is for an event at position p of a history that does not fill the ring yet, row ``window`` + r for
+    one in place r of a full ring: a look-up instead of a rotation and a comparison for each event.
+    """
+    window = block.age_bias.shape[1]
+    places = torch.arange(window)
+    ages = (places[:, None] - places) % window
+    of_age = block.age_bias.detach()[:, ages].transpose(0, 1)
+    filling = of_age.masked_fill((ages > places[:, None])[:, None, :], _UNSEEN)
+    return torch.cat([filling, of_age]).contiguous()
 
-        Slots without an event of this history count exactly zero times, whatever an evicted user left there.
-        """
-        own_weight = torch.where(own, weights, 0.0).sum(-1, keepdim=True)
-        mixed = torch.where(cached, weights, 0.0) @ values + own_weight * value[:, None, :]
-        return (mixed * self.head_columns).sum(1)
+
+def bias_row(position: Tensor, window: int) -> Tensor:
+    """The row of :func:`biases` for events at ``position``."""
+    return torch.where(position < window, position, position % window + window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -18,6 +19,21 @@ STEP_NAME: Final = "step.onnx"
 QUERY_NAME: Final = "query.onnx"
 REBUILD_NAME: Final = "rebuild.onnx"
 ALERT_NAME: Final = "alert.onnx"
+
+SHARED_WEIGHTS: Final = "transformer."
+"""How the names of weights begin that the graphs of an arena lack: they are those of ``step.onnx``."""
+
+ArenaPrecision = Literal["fp32", "fp16"]
+"""As what keys and values are kept between events; sums are always taken in fp32."""
+
+ARENA_STEP_NAMES: Final[Mapping[ArenaPrecision, str]] = {
+    "fp32": "arena-step-fp32.onnx",
+    "fp16": "arena-step-fp16.onnx",
+}
+ARENA_REBUILD_NAMES: Final[Mapping[ArenaPrecision, str]] = {
+    "fp32": "arena-rebuild-fp32.onnx",
+    "fp16": "arena-rebuild-fp16.onnx",
+}
 
 Count = Annotated[int, Meta(ge=1)]
 

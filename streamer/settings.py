@@ -109,8 +109,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 60.0
     max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 2000
     cache_users: Annotated[
-        int, Meta(ge=1, description="Users whose transformer cache is kept in memory; others are rebuilt.")
+        int, Meta(ge=1, description="Users of a partition whose decoded state is kept in memory.")
     ] = 4096
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Meta(
+            description="Where the transformer runs: `auto` takes a GPU where there is one; `cuda` does not "
+            "start without."
+        ),
+    ] = "auto"
+    arena_mb: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="MiB for the keys and values of cached users, in the GPU's memory if the transformer "
+            "runs there. By default 32 KiB a user in fp32, 16 in fp16; the least recently seen give way, and "
+            "are rebuilt from their tokens when they come back.",
+        ),
+    ] = 128
+    arena_precision: Annotated[
+        Literal["fp32", "fp16"],
+        Meta(
+            description="As what keys and values are kept. `fp16` holds twice the users and reads faster; "
+            "hidden vectors then differ by up to 1e-3. All workers of a deployment should agree."
+        ),
+    ] = "fp32"
     tick_s: Annotated[
         float, Meta(gt=0, le=60, description="Seconds between looks at the clock while no records come.")
     ] = 1.0

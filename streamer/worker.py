@@ -17,6 +17,7 @@ from streamer.core.partition import Rules
 from streamer.kafka.application import build_application, run
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.topics import check_topics
+from streamer.onnx.arena_size import arena_users
 from streamer.onnx.bundle import Bundle, load_bundle
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.outputs import Messages, churn_in_words, policy_hash
@@ -36,7 +37,7 @@ def run_worker(settings: Settings) -> int:
     Raises ``ConfigurationError``, ``BrokerError``, ``TopicError`` or ``BundleError`` before anything is
     consumed when the worker could not do its work.
     """
-    bundle = load_bundle(_bundle_path(settings))
+    bundle = load_bundle(_bundle_path(settings), settings.device, settings.arena_precision)
     partitions = asyncio.run(check_topics(settings))
     stage = build_stage(settings, bundle, partitions)
     app = build_application(worker_options(settings), stage)
@@ -48,6 +49,7 @@ def run_worker(settings: Settings) -> int:
         model=bundle.manifest.name,
         model_version=bundle.manifest.version,
         time_zone=bundle.manifest.time_zone,
+        device=bundle.transformer.device,
     )
     # What is loaded by now stays; batches leave no cycles behind, so looking for them may be rare.
     gc.freeze()
@@ -61,7 +63,7 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
     """The scoring stage for ``bundle`` under ``settings``; the events topic has ``partitions``."""
     manifest = bundle.manifest
     check_time_zone(settings.time_zone, manifest.time_zone)
-    model = OnnxRiskModel(bundle, settings.cache_users)
+    model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
     policy = load_policy(settings.policy, manifest, settings.disorder_s)
     messages = Messages(
         topic_prefix=settings.topic_prefix,

@@ -1,4 +1,4 @@
-"""A bundle with all four graphs of the usual size, whose weights are drawn and not trained."""
+"""A bundle with all graphs of the usual size, whose weights are drawn and not trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 from models.calibration import Platt
 from models.configuration import Size
-from models.export import alert_graph, query_graph, rebuild_graph, step_graph, write_bundle
+from models.export import alert_graph, arena_graphs, older_step_graph, query_graph, write_bundle
 from models.golden import golden_vectors
 from models.heads.heads import Heads
 from models.heads.next_event import TYPES, NextCategory, NextType
@@ -23,7 +23,7 @@ from models.histories import Histories, aggregates_at
 from models.network import Network, NextEvent
 from models.query_head import BINS, FeatureEncoding, QueryHead
 from models.transformer import Block, Transformer
-from schemas.bundle import ALERT_NAME, QUERY_NAME, REBUILD_NAME, STEP_NAME, AlertHeads
+from schemas.bundle import ALERT_NAME, QUERY_NAME, STEP_NAME, AlertHeads, ArenaPrecision
 from schemas.event import EVENT_TYPES
 from streamer.core.calendar import UTC
 from streamer.core.features import features_at
@@ -65,10 +65,11 @@ def graphs_bundle() -> Made:
         NextCategory(SIZE, torch.rand(SIZE.category_buckets)),
     )
     _draw(network, heads)
+    step = older_step_graph(network)
     graphs = {
-        STEP_NAME: step_graph(network),
+        STEP_NAME: step,
+        **arena_graphs(network, step),
         QUERY_NAME: query_graph(network, PLATT),
-        REBUILD_NAME: rebuild_graph(network),
         ALERT_NAME: alert_graph(network, heads),
     }
     names = tuple(None if bucket == 0 else f"category {bucket}" for bucket in range(SIZE.category_buckets))
@@ -83,9 +84,9 @@ def graphs_bundle() -> Made:
 
 
 @cache
-def loaded() -> Bundle:
+def loaded(precision: ArenaPrecision = "fp32") -> Bundle:
     """:func:`graphs_bundle`, loaded."""
-    return load_bundle(graphs_bundle().path)
+    return load_bundle(graphs_bundle().path, precision=precision)
 
 
 def _draw(network: Network, heads: Heads) -> None:

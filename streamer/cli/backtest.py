@@ -23,6 +23,7 @@ from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Instant
 from streamer.core.model import RiskModel
 from streamer.files import read_events
+from streamer.onnx.arena_size import arena_users
 from streamer.onnx.bundle import load_bundle
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.policy_file import load_policy
@@ -84,10 +85,10 @@ def command(
     The decisions are those of a worker in event-time mode on one partition. An alert is right when no event
     of the churn kind follows within the horizon. The policy is that of the settings (STREAMER_POLICY).
     """
-    bundle = load_bundle(bundle_path)
+    bundle = load_bundle(bundle_path, settings.device, settings.arena_precision)
     manifest = bundle.manifest
     check_time_zone(settings.time_zone, manifest.time_zone)
-    model = OnnxRiskModel(bundle, settings.cache_users)
+    model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
     policy = load_policy(settings.policy, manifest, settings.disorder_s)
     events = sorted(chain.from_iterable(map(read_events, files)), key=lambda event: event.timestamp)
     shop = shop_of(events, manifest.churn_definition.types == "any", settings.currency)

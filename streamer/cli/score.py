@@ -20,6 +20,7 @@ from streamer.offline.history import records_of
 from streamer.offline.partition import OfflinePartition
 from streamer.offline.score_files import COLUMNS, write_scores
 from streamer.offline.scores import UserScore, scores_at
+from streamer.onnx.arena_size import arena_users
 from streamer.onnx.bundle import load_bundle
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.settings import Settings
@@ -84,7 +85,7 @@ def _scores(
     line: ProgressLine, files: Sequence[Path], path: Path, at_ms: int, settings: Settings
 ) -> tuple[list[UserScore], int]:
     """The scores, and how many events came before ``at_ms``."""
-    bundle = load_bundle(path)
+    bundle = load_bundle(path, settings.device, settings.arena_precision)
     settings = msgspec.structs.replace(
         settings, mode="event-time", bundle=path, event_format="contract", repartition=False
     )
@@ -97,7 +98,7 @@ def _scores(
     # What falls due by then, expiry above all, is decided as by a worker that has waited for late events.
     partition.let_time_pass(at_ms + round(settings.disorder_s * 1000))
     users = partition.users()
-    model = OnnxRiskModel(bundle, settings.cache_users)
+    model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
     moments = dict.fromkeys(users, at_ms)
     return scores_at(users, moments, model, bundle.manifest.horizon_days), len(records)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,23 +10,38 @@ import structlog
 
 from schemas.bundle import (
     ALERT_NAME,
+    ARENA_REBUILD_NAMES,
+    ARENA_STEP_NAMES,
     GOLDEN_NAME,
     MANIFEST_NAME,
     QUERY_NAME,
     REBUILD_NAME,
     STEP_NAME,
+    ArenaPrecision,
     Manifest,
     decode_manifest,
 )
 from schemas.errors import BundleError, ConfigurationError
 from schemas.event import EVENT_TYPES
 from schemas.golden import decode_golden
+from schemas.shared_weights import with_weights
 from streamer.core.aggregates import AGGREGATES
 from streamer.core.calendar import Calendar
 from streamer.core.features import FEATURES
+from streamer.onnx.device import DeviceSetting, find_device
 from streamer.onnx.golden import check_golden
-from streamer.onnx.graphs import Bundle, open_graph
+from streamer.onnx.graphs import Bundle, TransformerGraphs, open_graph, without_rebuild
 from streamer.onnx.installation import check_installation
+from streamer.onnx.shapes import (
+    Tensors,
+    alert_tensors,
+    check_shapes,
+    older_rebuild_tensors,
+    older_step_tensors,
+    query_tensors,
+    rebuild_tensors,
+    step_tensors,
+)
 from streamer.time_zone import calendar_of
 
 __all__ = ["Bundle", "load_bundle"]
@@ -35,35 +49,84 @@ __all__ = ["Bundle", "load_bundle"]
 log = structlog.get_logger(__name__)
 
 
-def load_bundle(path: Path) -> Bundle:
-    """The bundle in the folder ``path``.
+def load_bundle(path: Path, device: DeviceSetting = "cpu", precision: ArenaPrecision = "fp32") -> Bundle:
+    """The bundle in the folder ``path``, its transformer on ``device`` over an arena of ``precision``.
 
     Raises :class:`~schemas.errors.BundleError` that names the file at fault, and
-    :class:`~schemas.errors.ConfigurationError` where ONNX Runtime is not installed once.
+    :class:`~schemas.errors.ConfigurationError` where ONNX Runtime is not installed once, or where it or the
+    bundle cannot do what was asked.
     """
     check_installation()
     data = _read(path, MANIFEST_NAME)
     manifest = decode_manifest(data, str(path / MANIFEST_NAME))
     _check_fit(manifest, path / MANIFEST_NAME)
     golden = decode_golden(_read_checked(path, GOLDEN_NAME, manifest), str(path / GOLDEN_NAME))
+    query = open_graph(_read_checked(path, QUERY_NAME, manifest), path / QUERY_NAME)
+    check_shapes(query, path / QUERY_NAME, *query_tensors(manifest))
     bundle = Bundle(
         path=path,
         manifest=manifest,
         calendar=_calendar(manifest, path / MANIFEST_NAME),
         sha256=sha256(data).hexdigest(),
-        step=_open(path, STEP_NAME, manifest),
-        query=_open(path, QUERY_NAME, manifest),
-        rebuild=_open(path, REBUILD_NAME, manifest) if REBUILD_NAME in manifest.sha256 else None,
-        alert=_open(path, ALERT_NAME, manifest) if manifest.alert is not None else None,
+        transformer=_transformer(path, manifest, device, precision),
+        query=query,
+        alert=_alert(path, manifest),
     )
     if not check_golden(bundle, golden, path / GOLDEN_NAME):
         log.warning("the rebuild graph rounds otherwise than stepping here: caches are rebuilt by steps")
-        return replace(bundle, rebuild=None)
+        return without_rebuild(bundle)
     return bundle
 
 
-def _open(path: Path, name: str, manifest: Manifest) -> onnxruntime.InferenceSession:
-    return open_graph(_read_checked(path, name, manifest), path / name)
+def _transformer(
+    path: Path, manifest: Manifest, wanted: DeviceSetting, precision: ArenaPrecision
+) -> TransformerGraphs:
+    step_name, rebuild_name = ARENA_STEP_NAMES[precision], ARENA_REBUILD_NAMES[precision]
+    if step_name not in manifest.sha256:
+        return _older_transformer(path, manifest, wanted, precision)
+    weights = _read_checked(path, STEP_NAME, manifest)
+    device = find_device(wanted)
+
+    def opened(name: str, inputs: Tensors, outputs: Tensors) -> onnxruntime.InferenceSession:
+        graph = with_weights(_read_checked(path, name, manifest), weights)
+        session = open_graph(graph, path / name, device)
+        check_shapes(session, path / name, inputs, outputs)
+        return session
+
+    return TransformerGraphs(
+        opened(step_name, *step_tensors(manifest, precision)),
+        opened(rebuild_name, *rebuild_tensors(manifest, precision)),
+        device,
+        precision,
+        in_place=True,
+    )
+
+
+def _older_transformer(
+    path: Path, manifest: Manifest, wanted: DeviceSetting, precision: ArenaPrecision
+) -> TransformerGraphs:
+    """Of a bundle from before the arena graphs."""
+    for setting, value, served in (("device", wanted, "cpu"), ("arena_precision", precision, "fp32")):
+        if value not in (served, "auto"):
+            raise ConfigurationError(
+                f"{setting}: {path} was made before there were graphs for {value}: set {served}, or train "
+                "the bundle again"
+            )
+    step = open_graph(_read_checked(path, STEP_NAME, manifest), path / STEP_NAME)
+    check_shapes(step, path / STEP_NAME, *older_step_tensors(manifest))
+    rebuild = None
+    if REBUILD_NAME in manifest.sha256:
+        rebuild = open_graph(_read_checked(path, REBUILD_NAME, manifest), path / REBUILD_NAME)
+        check_shapes(rebuild, path / REBUILD_NAME, *older_rebuild_tensors(manifest))
+    return TransformerGraphs(step, rebuild, "cpu", "fp32", in_place=False)
+
+
+def _alert(path: Path, manifest: Manifest) -> onnxruntime.InferenceSession | None:
+    if manifest.alert is None:
+        return None
+    alert = open_graph(_read_checked(path, ALERT_NAME, manifest), path / ALERT_NAME)
+    check_shapes(alert, path / ALERT_NAME, *alert_tensors(manifest, manifest.alert))
+    return alert
 
 
 def _read(path: Path, name: str) -> bytes:

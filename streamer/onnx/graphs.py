@@ -2,52 +2,75 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnxruntime
 
-from schemas.bundle import Manifest
+from schemas.bundle import ArenaPrecision, Manifest
 from schemas.errors import BundleError
 from streamer.core.calendar import Calendar
+from streamer.onnx.device import Device, check_provider, providers
+
+
+@dataclass(frozen=True)
+class TransformerGraphs:
+    """The graphs that turn events into hidden vectors.
+
+    ``in_place``: they read and write an arena of ``precision`` on ``device``; otherwise they are those of an
+    older bundle, on the CPU in fp32. ``rebuild``: ``None`` where a bundle has no such graph, or where on this
+    machine it does not give the bits of stepping.
+    """
+
+    step: onnxruntime.InferenceSession
+    rebuild: onnxruntime.InferenceSession | None
+    device: Device
+    precision: ArenaPrecision
+    in_place: bool
 
 
 @dataclass(frozen=True)
 class Bundle:
     """``sha256``: of ``manifest.json``, which holds the hash of every other file, in hexadecimal.
 
-    ``calendar``: of the manifest's time zone. ``rebuild``: ``None`` where a bundle has no such graph, or
-    where on this machine it does not give the bits of stepping. ``alert``: ``None`` where a bundle has none.
+    ``calendar``: of the manifest's time zone. ``alert``: ``None`` where a bundle has none.
     """
 
     path: Path
     manifest: Manifest
     calendar: Calendar
     sha256: str
-    step: onnxruntime.InferenceSession
+    transformer: TransformerGraphs
     query: onnxruntime.InferenceSession
-    rebuild: onnxruntime.InferenceSession | None = None
     alert: onnxruntime.InferenceSession | None = None
 
     @property
     def sessions(self) -> tuple[onnxruntime.InferenceSession, ...]:
         """Of all graphs that it has."""
-        there = (self.step, self.query, self.rebuild, self.alert)
+        there = (self.transformer.step, self.transformer.rebuild, self.query, self.alert)
         return tuple(session for session in there if session is not None)
 
 
-def open_graph(graph: bytes, file: Path) -> onnxruntime.InferenceSession:
-    """A session of one thread: sums then have one order, and a worker scales by processes.
+def without_rebuild(bundle: Bundle) -> Bundle:
+    """The bundle as one that rebuilds users by steps."""
+    return replace(bundle, transformer=replace(bundle.transformer, rebuild=None))
 
-    Raises :class:`~schemas.errors.BundleError`, which names ``file``.
+
+def open_graph(graph: bytes, file: Path, device: Device = "cpu") -> onnxruntime.InferenceSession:
+    """A session on ``device``, of one thread: sums then have one order, and a worker scales by processes.
+
+    Raises :class:`~schemas.errors.BundleError`, which names ``file``, and
+    :class:`~schemas.errors.ConfigurationError` where the session does not use the device.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(graph, options, providers=providers(device))
     except Exception as error:  # onnxruntime raises classes of its own that share no other base
         raise BundleError(
             f"{file} cannot be opened as an ONNX graph: {error}. Train the bundle again."
         ) from error
+    check_provider(session, device)
+    return session

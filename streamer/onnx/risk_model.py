@@ -1,9 +1,9 @@
 """The risk model of a bundle: incremental transformer steps and queries, each row independent of its batch.
 
 A user whose cache is missing or does not fit is rebuilt from the stored tokens: from many of them in one
-run of the rebuild graph, from few by the step graph, in lockstep with all others who are. Both agree bit by
-bit, as each takes the same sums of the same numbers in the same order, and batches are padded so that no
-row meets a kernel's remainder.
+run of the rebuild graph, from few by the step graph, in lockstep with all others who are. On the CPU both
+agree bit by bit, as each takes the same sums of the same numbers in the same order, and batches are padded so
+that no row meets a kernel's remainder.
 """
 
 from __future__ import annotations
@@ -21,21 +21,15 @@ from streamer.core.model import Encoding
 from streamer.core.reference import ReferencePoint
 from streamer.core.token import TOKEN_BYTES, TokenArray, as_array, place
 from streamer.core.transformer_inputs import TransformerInputs, transformer_inputs
+from streamer.onnx.arena_cache import ArenaCache
 from streamer.onnx.graphs import Bundle
-from streamer.onnx.key_value_arena import Entry, KeyValueArena
+from streamer.onnx.key_values import KeyValueCache
+from streamer.onnx.older_cache import OlderCache
 from streamer.onnx.outlook import AlertGraph
 from streamer.onnx.padding import padded
-from streamer.onnx.rebuild import rebuild
-
-STEP_BATCH: Final = 128
-"""Users a step: their gathered keys and values still fit a core's cache."""
+from streamer.onnx.slots import Entry, Slots
 
 QUERY_BATCH: Final = 1024
-
-REBUILD_BATCH: Final = 64
-
-LEAST_REBUILT: Final = 24
-"""Tokens from which a run over all that a rebuild takes, most of them padding, is faster than a few steps."""
 
 _KEY_BYTES: Final = 12  # a packed token's time and event hash, which tell it from every other of its ring
 
@@ -52,14 +46,15 @@ class _Task(NamedTuple):
 class OnnxRiskModel:
     """A :class:`~streamer.core.model.RiskModel` over a loaded bundle; ``cache_users`` bounds its memory.
 
-    A cached user takes layers * 2 * window * width * 4 bytes, 32 KiB by default.
+    Each takes :func:`~streamer.onnx.arena.slot_bytes`. Raises ``ConfigurationError`` where a GPU has less.
     """
 
     def __init__(self, bundle: Bundle, cache_users: int) -> None:
         self.bundle = bundle
         self._reference = _reference_point(bundle)
-        self._arena = KeyValueArena(bundle.manifest, cache_users)
-        self._batch = min(STEP_BATCH, cache_users)
+        self._slots = Slots(cache_users)
+        self._cache = _cache(bundle, cache_users)
+        self._batch = min(self._cache.batch, cache_users)
         heads = bundle.manifest.alert
         self.alert_graph = bundle.alert and heads and AlertGraph(bundle.alert, bundle.manifest, heads)
 
@@ -127,24 +122,21 @@ class OnnxRiskModel:
 
     def evict(self, user_ids: Iterable[str]) -> None:
         """Drop the cache of these users: it will be rebuilt when they are next encoded."""
-        self._arena.evict(user_ids)
+        self._slots.evict(user_ids)
 
     def forget_all(self) -> None:
         """Drop the whole cache."""
-        self._arena.forget_all()
+        self._slots.forget_all()
 
     def _task(self, encoding: Encoding) -> _Task:
         """What has to be run, with the user's entry brought to where it will be afterwards."""
         ring, position = encoding.ring, encoding.position
-        entry = self._arena.find(encoding.user_id)
-        held = len(ring) // TOKEN_BYTES
-        tokens, anew = held, True
+        entry = self._slots.find(encoding.user_id)
+        tokens, anew = min(len(ring) // TOKEN_BYTES, self.ring_tokens), True
         if entry is None:
-            entry = self._arena.claim(encoding.user_id)
+            entry = self._slots.claim(encoding.user_id)
         elif encoding.appended and (behind := _tokens_behind(entry, ring, position)):
             tokens, anew = behind, False
-        else:
-            self._arena.clear(entry)
         entry.position = position
         entry.newest = _key(ring, len(ring) - TOKEN_BYTES)
         return _Task(encoding, entry, tokens, anew)
@@ -159,31 +151,20 @@ class OnnxRiskModel:
         return hidden
 
     def _is_at_once(self, task: _Task) -> bool:
-        there = self.bundle.rebuild is not None and task.anew
-        return there and LEAST_REBUILT <= task.tokens <= self.ring_tokens
+        least = self._cache.least_rebuilt
+        return least is not None and task.anew and least <= task.tokens
 
     def _rebuild(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
-        assert self.bundle.rebuild is not None
-        hidden = np.empty((len(tasks), self.bundle.manifest.width), np.float32)
-        for start in range(0, len(tasks), REBUILD_BATCH):
-            part = tasks[start : start + REBUILD_BATCH]
-            inputs, ends = self._inputs(part), np.cumsum([task.tokens for task in part])
-            each = [
-                TransformerInputs(
-                    inputs.codes[end - task.tokens : end], inputs.numbers[end - task.tokens : end]
-                )
-                for task, end in zip(part, ends.tolist(), strict=True)
-            ]
-            positions = np.array([task.encoding.position for task in part])
-            rebuilt = rebuild(self.bundle.rebuild, each, positions, self.ring_tokens)
-            hidden[start : start + len(part)] = rebuilt.hidden
-            self._arena.array[[task.entry.slot for task in part]] = rebuilt.cache
-        return hidden
+        counts = np.array([task.tokens for task in tasks])
+        positions = np.array([task.encoding.position for task in tasks])
+        return self._cache.rebuild(self._inputs(tasks), counts, positions, _slots_of(tasks))
 
     def _step_through(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
+        anew = [task for task in tasks if task.anew]
+        if anew:
+            self._cache.clear(_slots_of(anew))
         counts = np.array([task.tokens for task in tasks])
-        inputs = self._inputs(tasks)
-        slots = np.array([task.entry.slot for task in tasks])
+        inputs, slots = self._inputs(tasks), _slots_of(tasks)
         first_positions = np.array([task.encoding.position + 1 for task in tasks]) - counts
         first_inputs = np.cumsum(counts) - counts
         hidden = np.empty((len(tasks), self.bundle.manifest.width), np.float32)
@@ -191,25 +172,8 @@ class OnnxRiskModel:
             users = np.flatnonzero(counts > step)
             at = first_inputs[users] + step
             round_inputs = TransformerInputs(inputs.codes[at], inputs.numbers[at])
-            hidden[users] = self._step(round_inputs, first_positions[users] + step, slots[users])
+            hidden[users] = self._cache.step(round_inputs, first_positions[users] + step, slots[users])
         return hidden
-
-    def _step(
-        self, inputs: TransformerInputs, positions: npt.NDArray[np.int64], slots: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32]:
-        users = len(slots)
-        padded_slots = padded(slots)
-        padded_slots[users:] = self._arena.scratch
-        feed = {
-            "codes": padded(inputs.codes),
-            "numbers": padded(inputs.numbers),
-            "position": padded(positions),
-            "slot": padded_slots,
-            "arena": self._arena.array,
-        }
-        hidden, rows = cast(list[npt.NDArray[np.float32]], self.bundle.step.run(None, feed))
-        self._arena.write(slots, positions, rows[:users])
-        return hidden[:users]
 
     def _inputs(self, tasks: list[_Task]) -> TransformerInputs:
         """Inputs of all tokens that are to be run, user after user."""
@@ -227,6 +191,15 @@ def _reference_point(bundle: Bundle) -> ReferencePoint | None:
         return None
     ages = np.array([stated.aggregates[name] for name in AGGREGATES], np.float64)  # None becomes NaN
     return ReferencePoint(stated.silence_ms, ages, np.array(stated.hidden, np.float32))
+
+
+def _cache(bundle: Bundle, users: int) -> KeyValueCache:
+    kind = ArenaCache if bundle.transformer.in_place else OlderCache
+    return kind(bundle.transformer, bundle.manifest, users)
+
+
+def _slots_of(tasks: Iterable[_Task]) -> npt.NDArray[np.int64]:
+    return np.array([task.entry.slot for task in tasks], np.int64)
 
 
 def _tokens_behind(entry: Entry, ring: bytes, position: int) -> int:

@@ -143,7 +143,7 @@ def test_golden_vectors_that_differ_in_a_hidden_vector_are_refused(bundle: Path)
 def test_graphs_that_do_not_take_the_inputs_are_refused(bundle: Path) -> None:
     query = (bundle / QUERY_NAME).read_bytes()
     rewrite(bundle, STEP_NAME, lambda _: query)
-    with pytest.raises(BundleError, match="cannot be run through the graphs"):
+    with pytest.raises(BundleError, match=r"step\.onnx: input arena is missing, and by the manifest it is"):
         load_bundle(bundle)
 
 

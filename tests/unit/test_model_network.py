@@ -9,6 +9,7 @@ import torch
 from models.calibration import Platt, fit_level, fit_platt
 from models.configuration import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from models.network import base_hazards, hazard_loss
+from models.older_step import OlderStep
 from models.query_head import BINS, FeatureEncoding, survival_logit
 from models.sequences import Sequences, hidden_after, in_few_pieces
 from models.step import Step
@@ -38,12 +39,27 @@ def test_steps_equal_the_whole_history() -> None:
     whole = transformer()
     step = Step(whole)
     codes, numbers = inputs(3, 40)
-    # What lies in the arena at first must not matter.
+    # What lies in the arenas at first must not matter.
+    arenas = [torch.randn(5 * 2 * SMALL.window, SMALL.width) for _ in range(SMALL.layers)]
+    slots = torch.tensor([4, 0, 2])
+    expected = whole(codes, numbers)
+    for position in range(40):
+        hidden, *arenas = step(
+            codes[:, position], numbers[:, position], torch.full((3,), position), slots, *arenas
+        )
+        torch.testing.assert_close(hidden, expected[:, position], atol=2e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_the_older_step_gives_what_the_step_gives() -> None:
+    whole = transformer()
+    older = OlderStep(whole)
+    codes, numbers = inputs(3, 40)
     arena = torch.randn(5, SMALL.layers, 2, SMALL.window, SMALL.width)
     slots = torch.tensor([4, 0, 2])
     expected = whole(codes, numbers)
     for position in range(40):
-        hidden, rows = step(
+        hidden, rows = older(
             codes[:, position], numbers[:, position], torch.full((3,), position), slots, arena
         )
         arena[slots, :, :, position % SMALL.window] = rows

@@ -32,18 +32,25 @@ def test_a_rebuild_gives_the_cache_that_stepping_through_the_tokens_gives(size: 
     counts = [min(position + 1, tokens) for position in positions[:-1]] + [3]
     codes = torch.stack([torch.randint(0, most, (users, tokens)) for most in (12, 5, 7)], dim=-1)
     numbers = torch.randn(users, tokens, len(NUMBERS))
-    hidden, cache = rebuild(codes, numbers, torch.tensor(counts), torch.tensor(positions))
-    arena = torch.zeros(users, size.layers, 2, size.window, size.width)
+    rows = users * 2 * size.window
+    filled = [torch.randn(rows, size.width) for _ in range(size.layers)]
+    hidden, *filled = rebuild(
+        codes, numbers, torch.tensor(counts), torch.tensor(positions), torch.arange(users), *filled
+    )
+    arenas = [torch.zeros(rows, size.width) for _ in range(size.layers)]
     for user in range(users):
         stepped = torch.zeros(0)
         for back in range(counts[user], 0, -1):
             position = torch.tensor([positions[user] + 1 - back])
-            stepped, rows = step(
-                codes[user, -back][None], numbers[user, -back][None], position, torch.tensor([user]), arena
+            stepped, *arenas = step(
+                codes[user, -back][None], numbers[user, -back][None], position, torch.tensor([user]), *arenas
             )
-            arena[user, :, :, int(position) % size.window] = rows[0]
         torch.testing.assert_close(hidden[user], stepped[0], atol=2e-6, rtol=1e-5)
     oldest = (torch.tensor(positions)[:, None] - torch.arange(size.window)) % size.window
+    cache, arena = (
+        torch.stack([layer.reshape(users, 2, size.window, size.width) for layer in layers], dim=1)
+        for layers in (filled, arenas)
+    )
     for user in range(users):
         # The oldest slot is written over before it is read again, and layers above may lack its context.
         read = oldest[user, : size.window - 1]

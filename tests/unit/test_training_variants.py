@@ -116,8 +116,8 @@ def test_folds_share_the_users_and_judge_each_question_once() -> None:
 @pytest.mark.parametrize("size", PROFILES.values(), ids=PROFILES)
 def test_a_step_costs_little(size: Size) -> None:
     step = Step(Transformer(size)).eval()
-    arena = torch.zeros(4, size.layers, 2, size.window, size.width)
+    arenas = [torch.zeros(4 * 2 * size.window, size.width) for _ in range(size.layers)]
     zeros = torch.zeros(4, dtype=torch.int64)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        step(torch.zeros(4, 3, dtype=torch.int64), torch.zeros(4, len(NUMBERS)), zeros, zeros, arena)
+        step(torch.zeros(4, 3, dtype=torch.int64), torch.zeros(4, len(NUMBERS)), zeros, zeros, *arenas)
     assert 0 < counter.get_total_flops() / 4 <= 300_000

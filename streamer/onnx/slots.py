@@ -1,4 +1,4 @@
-"""The cache of keys and values: a bounded arena whose least recently used entry gives way.
+"""Who has which slot of the cache of keys and values; the least recently used gives way.
 
 It is only a cache: what it lacks is rebuilt from a user's stored tokens, to the same bits.
 """
@@ -8,11 +8,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-
-from schemas.bundle import Manifest
 
 
 @dataclass(slots=True)
@@ -27,15 +22,10 @@ class Entry:
     newest: bytes
 
 
-class KeyValueArena:
-    """``array`` float32 ``[users + 1, layers, 2, window, width]``; the slot ``scratch`` belongs to nobody."""
+class Slots:
+    """``users`` slots, numbered from 0."""
 
-    def __init__(self, manifest: Manifest, users: int) -> None:
-        self.window = manifest.window
-        self.users = users
-        self.scratch = users
-        shape = (users + 1, manifest.layers, 2, manifest.window, manifest.width)
-        self.array: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
+    def __init__(self, users: int) -> None:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._free = list(range(users - 1, -1, -1))
 
@@ -50,22 +40,11 @@ class KeyValueArena:
         return entry
 
     def claim(self, user_id: str) -> Entry:
-        """A new, zeroed entry for a user who has none; the least recently used gives way."""
+        """A new entry for a user who has none, with whatever was in its slot before."""
         slot = self._free.pop() if self._free else self._entries.popitem(last=False)[1].slot
         entry = Entry(slot, -1, b"")
         self._entries[user_id] = entry
-        self.clear(entry)
         return entry
-
-    def clear(self, entry: Entry) -> None:
-        """Zero an entry's keys and values: a rebuild then starts alike wherever it happens."""
-        self.array[entry.slot] = 0.0
-
-    def write(
-        self, slots: npt.NDArray[np.int64], positions: npt.NDArray[np.int64], rows: npt.NDArray[np.float32]
-    ) -> None:
-        """Put the rows ``[users, layers, 2, width]`` of events at ``positions`` into distinct ``slots``."""
-        self.array[slots, :, :, positions % self.window] = rows
 
     def evict(self, user_ids: Iterable[str]) -> None:
         """Give up the entries of these users, of those who have one."""

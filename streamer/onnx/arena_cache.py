@@ -1,0 +1,79 @@
+"""Keys and values in an arena that graphs read and write in place; only inputs and results move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.bundle import Manifest
+from streamer.core.transformer_inputs import TransformerInputs
+from streamer.onnx.arena import Arena
+from streamer.onnx.bound_graph import BoundGraph
+from streamer.onnx.device import Device
+from streamer.onnx.graphs import TransformerGraphs
+from streamer.onnx.key_values import aligned
+from streamer.onnx.padding import LANES
+
+STEP_BUCKETS: Final[Mapping[Device, tuple[int, ...]]] = {
+    "cpu": tuple(range(LANES, 129, LANES)),
+    "cuda": (8, 32, 128, 512, 2048, 8192),
+}
+"""Users a run, padded to the next of these. On the CPU what is gathered for them fits a core's cache."""
+
+REBUILD_BUCKETS: Final[Mapping[Device, tuple[int, ...]]] = {
+    "cpu": tuple(range(LANES, 65, LANES)),
+    "cuda": (8, 64, 512),
+}
+
+LEAST_REBUILT: Final[Mapping[Device, int]] = {"cpu": 24, "cuda": 1}
+"""From there one run over all that a rebuild takes, most of it padding, is faster than a few steps.
+
+On a GPU every slot is filled by a rebuild: its memory is not zeroed, and a run costs more than its work.
+"""
+
+
+class ArenaCache:
+    """A :class:`~streamer.onnx.key_values.KeyValueCache` over an :class:`~streamer.onnx.arena.Arena`."""
+
+    def __init__(self, graphs: TransformerGraphs, manifest: Manifest, users: int) -> None:
+        device = graphs.device
+        self._tokens = manifest.exact_tokens
+        self._arena = Arena(manifest, users, device, graphs.precision)
+        self._step = BoundGraph(graphs.step, self._arena, device, STEP_BUCKETS[device])
+        self._rebuild = graphs.rebuild and BoundGraph(
+            graphs.rebuild, self._arena, device, REBUILD_BUCKETS[device]
+        )
+        self.batch = STEP_BUCKETS[device][-1]
+        self.least_rebuilt = None if graphs.rebuild is None else LEAST_REBUILT[device]
+
+    def step(
+        self, inputs: TransformerInputs, positions: npt.NDArray[np.int64], slots: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """See the protocol."""
+        return self._step.run(
+            {"codes": inputs.codes, "numbers": inputs.numbers, "position": positions}, slots
+        )
+
+    def bus_bytes(self, users: int) -> int:
+        """Bytes that :meth:`step` moves to the device and back for as many users as one run takes."""
+        return self._step.bus_bytes(users)
+
+    def rebuild(
+        self,
+        inputs: TransformerInputs,
+        counts: npt.NDArray[np.int64],
+        positions: npt.NDArray[np.int64],
+        slots: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.float32]:
+        """See the protocol."""
+        assert self._rebuild is not None
+        tokens = aligned(inputs, counts, self._tokens)
+        feed = {"codes": tokens.codes, "numbers": tokens.numbers, "count": counts, "position": positions}
+        return self._rebuild.run(feed, slots)
+
+    def clear(self, slots: npt.NDArray[np.int64]) -> None:
+        """See the protocol."""
+        self._arena.clear(slots)
