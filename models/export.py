@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
 from models.calibration import Platt
+from models.graph_edits import in_fp32, without_shared, without_traces
 from models.heads.heads import Heads
 from models.model_card import model_card
 from models.network import Network
@@ -32,9 +32,7 @@ from schemas.bundle import (
     GOLDEN_NAME,
     MANIFEST_NAME,
     QUERY_NAME,
-    SHARED_WEIGHTS,
     STEP_NAME,
-    ArenaPrecision,
     Manifest,
     encode_manifest,
 )
@@ -46,7 +44,6 @@ OPSET: Final = 20
 
 _USERS: Final = Dim("users", min=1, max=1 << 20)
 _SLOTS: Final = Dim("slots", min=1, max=1 << 24)
-_STORED: Final[Mapping[ArenaPrecision, torch.dtype]] = {"fp32": torch.float32, "fp16": torch.float16}
 
 
 def older_step_graph(network: Network) -> bytes:
@@ -86,16 +83,16 @@ def arena_graphs(network: Network, weights: bytes) -> dict[str, bytes]:
         (ARENA_STEP_NAMES, Step, _one_event(3), ("codes", "numbers", "position", "slot")),
         (ARENA_REBUILD_NAMES, Rebuild, tokens, ("codes", "numbers", "count", "position", "slot")),
     ):
-        for precision, name in names.items():
-            shape, stored = (5 * 2 * size.window, size.width), _STORED[precision]
-            graph = _graph(
-                module(network.transformer),
-                (*example, *(torch.zeros(shape, dtype=stored) for _ in layers)),
-                dict.fromkeys(inputs, _USERS),
-                ("hidden", *(f"written_{layer}" for layer in layers)),
-                {f"arena_{layer}": rows for layer in layers},
-            )
-            graphs[name] = without_shared(graph, weights)
+        shape = (5 * 2 * size.window, size.width)
+        complete = _graph(
+            module(network.transformer),
+            (*example, *(torch.zeros(shape, dtype=torch.float16) for _ in layers)),
+            dict.fromkeys(inputs, _USERS),
+            ("hidden", *(f"written_{layer}" for layer in layers)),
+            {f"arena_{layer}": rows for layer in layers},
+        )
+        graph = without_shared(complete, weights)
+        graphs |= {names["fp16"]: graph, names["fp32"]: in_fp32(graph)}
     return graphs
 
 
@@ -130,20 +127,6 @@ def write_bundle(path: Path, manifest: Manifest, graphs: Mapping[str, bytes], go
     for name, data in {**files, MANIFEST_NAME: encode_manifest(complete)}.items():
         (path / name).write_bytes(data)
     return complete
-
-
-def without_shared(graph: bytes, weights: bytes) -> bytes:
-    """``graph`` without the ``SHARED_WEIGHTS`` that the graph ``weights`` holds alike."""
-    model, source = onnx.load_from_string(graph), onnx.load_from_string(weights)
-    held = {tensor.name: tensor for tensor in source.graph.initializer}
-    own = [
-        tensor
-        for tensor in model.graph.initializer
-        if not (tensor.name.startswith(SHARED_WEIGHTS) and tensor == held.get(tensor.name))
-    ]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(own)
-    return model.SerializeToString(deterministic=True)
 
 
 def _one_event(users: int) -> tuple[Tensor, ...]:
@@ -193,20 +176,3 @@ def _graph(
             return without_traces(file.read_bytes())
     finally:
         quiet.setLevel(level)
-
-
-def without_traces(graph: bytes) -> bytes:
-    """``graph`` without the exporter's notes, which hold stack traces with paths of the machine."""
-    model = onnx.load_from_string(graph)
-    model.ClearField("doc_string")
-    del model.metadata_props[:]
-    for part in (model.graph, *model.functions):
-        part.ClearField("doc_string")
-        del part.metadata_props[:]
-        for item in (*part.node, *part.value_info):
-            item.ClearField("doc_string")
-            del item.metadata_props[:]
-    for item in (*model.graph.input, *model.graph.output, *model.graph.initializer):
-        item.ClearField("doc_string")
-        del item.metadata_props[:]
-    return model.SerializeToString(deterministic=True)
