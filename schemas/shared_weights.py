@@ -42,6 +42,8 @@ def _parts(message: bytes, number: int) -> Iterator[bytes]:
                 at += 8
             case 2:  # a length and as many bytes
                 length, at = _varint(message, at)
+                if at + length > len(message):
+                    raise ValueError(f"not a Protocol Buffers message: it ends within field {tag >> 3}")
                 if tag >> 3 == number:
                     yield message[at : at + length]
                 at += length

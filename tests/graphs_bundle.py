@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from models.calibration import Platt
@@ -22,6 +23,7 @@ from models.heads.spend import Spend
 from models.histories import Histories, aggregates_at
 from models.network import Network, NextEvent
 from models.query_head import BINS, FeatureEncoding, QueryHead
+from models.sequences import hidden_after, sequences_of
 from models.transformer import Block, Transformer
 from schemas.bundle import ALERT_NAME, QUERY_NAME, STEP_NAME, AlertHeads, ArenaPrecision
 from schemas.event import EVENT_TYPES
@@ -87,6 +89,15 @@ def graphs_bundle() -> Made:
 def loaded(precision: ArenaPrecision = "fp32") -> Bundle:
     """:func:`graphs_bundle`, loaded."""
     return load_bundle(graphs_bundle().path, precision=precision)
+
+
+@torch.no_grad()
+def full_run(histories: Sequence[bytes]) -> npt.NDArray[np.float32]:
+    """Hidden vectors ``[users, width]`` after whole histories of tokens, in the form that is trained."""
+    tokens = [as_array(history) for history in histories]
+    starts = np.concatenate([[0], np.cumsum([len(history) for history in tokens])])
+    sequences = sequences_of(Histories(np.concatenate(tokens), starts, UTC), SIZE)
+    return hidden_after(graphs_bundle().network.transformer, sequences, starts[1:] - 1).numpy()
 
 
 def _draw(network: Network, heads: Heads) -> None:

@@ -31,7 +31,7 @@ class StepSpeed(NamedTuple):
 
 
 def step_speed(bundle: Bundle, batch: int, users: int, rounds: int = 9, seconds: float = 0.2) -> StepSpeed:
-    """How fast ``bundle`` steps ``batch`` users at once, drawn from ``users`` whose rings are full.
+    """How fast ``bundle`` steps ``batch`` users at once, drawn from ``users``, at positions of a full ring.
 
     Each of ``rounds`` lasts about ``seconds``; all that a worker hands over and takes is in them. Raises
     ``BundleError`` for a bundle without graphs of an arena.
@@ -40,6 +40,9 @@ def step_speed(bundle: Bundle, batch: int, users: int, rounds: int = 9, seconds:
     if not graphs.in_place:
         raise BundleError(f"{bundle.path} has no graphs of an arena: train the bundle again.")
     cache = ArenaCache(graphs, bundle.manifest, users)
+    if graphs.device == "cpu":
+        # What was never written lies in one page that the system shares, and would be read too fast.
+        cache.clear(np.arange(users))
     random = np.random.default_rng(0)
     encoding = bundle.manifest.token_encoding
     sizes = (encoding.types, encoding.category_buckets, encoding.item_buckets)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.bundle import Manifest
+from schemas.errors import ConfigurationError
 from streamer.core.transformer_inputs import TransformerInputs
 from streamer.onnx.arena import Arena
 from streamer.onnx.bound_graph import BoundGraph
@@ -46,6 +47,8 @@ class ArenaCache:
         self._rebuild = graphs.rebuild and BoundGraph(
             graphs.rebuild, self._arena, device, REBUILD_BUCKETS[device]
         )
+        if device == "cuda":
+            self._take_memory()
         self.batch = STEP_BUCKETS[device][-1]
         self.least_rebuilt = None if graphs.rebuild is None else LEAST_REBUILT[device]
 
@@ -77,3 +80,14 @@ class ArenaCache:
     def clear(self, slots: npt.NDArray[np.int64]) -> None:
         """See the protocol."""
         self._arena.clear(slots)
+
+    def _take_memory(self) -> None:
+        """Let a GPU that has no room for the largest batches say so now."""
+        try:
+            for graph in (self._step, self._rebuild):
+                if graph is not None:
+                    graph.run_largest()
+        except Exception as error:  # onnxruntime raises classes of its own that share no other base
+            raise ConfigurationError(
+                f"arena_mb: beside the arena the GPU has no room for batches ({error}): set less"
+            ) from error

@@ -56,6 +56,12 @@ class BoundGraph:
             hidden.append(self._run({name: rows[part] for name, rows in inputs.items()}, slots[part]))
         return hidden[0] if len(hidden) == 1 else np.concatenate(hidden)
 
+    def run_largest(self) -> None:
+        """A run of the largest bucket for nobody: what memory it takes is then taken."""
+        nobody = np.full(self._sizes[-1], self._arena.scratch)
+        staged = self._bucket(len(nobody)).staged
+        self.run({name: np.zeros_like(rows) for name, rows in staged.items() if name != "slot"}, nobody)
+
     def bus_bytes(self, users: int) -> int:
         """Bytes that a run for ``users`` hands over and takes, its padding included."""
         bucket = self._bucket(users)

@@ -50,19 +50,19 @@ def check_golden(bundle: Bundle, golden: Golden, file: Path) -> bool:
 
 def _of_hidden(bundle: Bundle, history: GoldenHistory) -> float:
     """Largest deviation of hidden vectors: stepped to event by event, and rebuilt from the last tokens."""
-    stepping = OnnxRiskModel(bundle, cache_users=1)
+    stepping = OnnxRiskModel(bundle, arena_users=1)
     worst = 0.0
     for count, encoding in _encodings(history.tokens, stepping.ring_tokens):
         hidden = stepping.encode([encoding])
         if (expected := history.hidden.get(str(count))) is not None:
-            rebuilt = OnnxRiskModel(bundle, cache_users=1).encode([encoding])
+            rebuilt = OnnxRiskModel(bundle, arena_users=1).encode([encoding])
             worst = max(worst, _deviation(hidden[0], expected), _deviation(rebuilt[0], expected))
     return worst
 
 
 def _of_heads(bundle: Bundle, history: GoldenHistory) -> float:
     """Largest deviation of what the heads say after the last token."""
-    model = OnnxRiskModel(bundle, cache_users=1)
+    model = OnnxRiskModel(bundle, arena_users=1)
     *_, (_, newest) = _encodings(history.tokens, model.ring_tokens)
     tokens = as_array(history.tokens)
     silences = np.array([0, *model.silence_grid_ms], dtype=np.float64)
@@ -98,11 +98,11 @@ def _rebuilds_exactly(bundle: Bundle, history: GoldenHistory) -> bool:
     """
     if bundle.transformer.rebuild is None or bundle.transformer.device == "cuda":
         return True
-    stepping = OnnxRiskModel(without_rebuild(bundle), cache_users=1)
+    stepping = OnnxRiskModel(without_rebuild(bundle), arena_users=1)
     rebuilt: list[OnnxRiskModel] = []
     for count, encoding in _encodings(history.tokens, stepping.ring_tokens):
         if str(count) in history.hidden:
-            rebuilt.append(OnnxRiskModel(bundle, cache_users=1))
+            rebuilt.append(OnnxRiskModel(bundle, arena_users=1))
         hidden = stepping.encode([encoding]).tobytes()
         if any(model.encode([encoding]).tobytes() != hidden for model in rebuilt):
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import onnxruntime
 
@@ -11,6 +12,8 @@ from schemas.bundle import ArenaPrecision, Manifest
 from schemas.errors import BundleError
 from streamer.core.calendar import Calendar
 from streamer.onnx.device import Device, check_provider, providers
+
+_ERRORS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,12 @@ def open_graph(graph: bytes, file: Path, device: Device = "cpu") -> onnxruntime.
     Raises :class:`~schemas.errors.BundleError`, which names ``file``, and
     :class:`~schemas.errors.ConfigurationError` where the session does not use the device.
     """
+    # Warnings of the session's making, such as that scattering needs distinct slots, go to a logger of all.
+    onnxruntime.set_default_logger_severity(_ERRORS)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = _ERRORS
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=providers(device))
     except Exception as error:  # onnxruntime raises classes of its own that share no other base

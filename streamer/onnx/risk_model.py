@@ -44,17 +44,17 @@ class _Task(NamedTuple):
 
 
 class OnnxRiskModel:
-    """A :class:`~streamer.core.model.RiskModel` over a loaded bundle; ``cache_users`` bounds its memory.
+    """A :class:`~streamer.core.model.RiskModel` over a loaded bundle; ``arena_users`` bounds its memory.
 
     Each takes :func:`~streamer.onnx.arena.slot_bytes`. Raises ``ConfigurationError`` where a GPU has less.
     """
 
-    def __init__(self, bundle: Bundle, cache_users: int) -> None:
+    def __init__(self, bundle: Bundle, arena_users: int) -> None:
         self.bundle = bundle
         self._reference = _reference_point(bundle)
-        self._slots = Slots(cache_users)
-        self._cache = _cache(bundle, cache_users)
-        self._batch = min(self._cache.batch, cache_users)
+        self._slots = Slots(arena_users)
+        self._cache = _cache(bundle, arena_users)
+        self._batch = min(self._cache.batch, arena_users)
         heads = bundle.manifest.alert
         self.alert_graph = bundle.alert and heads and AlertGraph(bundle.alert, bundle.manifest, heads)
 
@@ -91,6 +91,9 @@ class OnnxRiskModel:
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         """Hidden vectors ``[users, width]`` after each user's newest token; a user at most once a call."""
+        for encoding in encodings:
+            # Now the most recently used: those who are cached do not give way to each other's neighbours.
+            self._slots.find(encoding.user_id)
         hidden = np.empty((len(encodings), self.bundle.manifest.width), np.float32)
         for start in range(0, len(encodings), self._batch):
             tasks = [self._task(encoding) for encoding in encodings[start : start + self._batch]]

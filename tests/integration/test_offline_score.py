@@ -87,7 +87,7 @@ def test_every_household_has_the_score_that_was_published(online: Online) -> Non
     partition = OfflinePartition(build_stage(online.shop.settings, bundle, partitions=1))
     for _ in partition.apply(records_of(online.events)):
         pass
-    users, model = partition.users(), OnnxRiskModel(bundle, cache_users=64)
+    users, model = partition.users(), OnnxRiskModel(bundle, arena_users=64)
     assert set(users) == set(online.scores) == {event.user_id for event in online.events}
 
     moments = {user_id: parse_timestamp(score.scored_at) for user_id, score in online.scores.items()}

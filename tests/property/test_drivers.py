@@ -22,7 +22,7 @@ from streamer.outputs import IMPORTANCE_DECIMALS, PROBABILITY_DECIMALS
 from tests.bundles import demo_bundle
 
 START_MS = 1_483_228_800_000
-MODEL = OnnxRiskModel(demo_bundle(), cache_users=4)
+MODEL = OnnxRiskModel(demo_bundle(), arena_users=4)
 
 steps = st.tuples(
     st.sampled_from((0, 60_000, 3_600_000, DAY_MS, 5 * DAY_MS, 70 * DAY_MS)),

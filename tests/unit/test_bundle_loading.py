@@ -95,7 +95,7 @@ def test_a_reference_point_that_does_not_fit_is_refused(bundle: Path, changed: d
 
 def test_a_bundle_may_do_without_a_reference_point(bundle: Path) -> None:
     change_manifest(bundle, reference=None)
-    assert OnnxRiskModel(load_bundle(bundle), cache_users=1).reference is None
+    assert OnnxRiskModel(load_bundle(bundle), arena_users=1).reference is None
 
 
 def test_golden_vectors_are_checked_in_the_bundles_time_zone(bundle: Path) -> None:

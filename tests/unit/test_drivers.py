@@ -144,10 +144,10 @@ def test_without_a_reference_point_alerts_have_no_drivers() -> None:
 
 def test_the_demo_bundles_reference_has_the_risk_that_its_manifest_says() -> None:
     bundle = demo_bundle()
-    reference = OnnxRiskModel(bundle, cache_users=1).reference
+    reference = OnnxRiskModel(bundle, arena_users=1).reference
     assert reference is not None
     stated = bundle.manifest.reference
     assert stated is not None
     features = features_at(from_ages(reference.ages[np.newaxis]), np.array([reference.silence_ms]))
-    (risk,) = OnnxRiskModel(bundle, cache_users=1).query(reference.hidden[np.newaxis], features)
+    (risk,) = OnnxRiskModel(bundle, arena_users=1).query(reference.hidden[np.newaxis], features)
     assert log_odds(risk) == pytest.approx(log_odds(stated.probability), abs=1e-4)

@@ -16,8 +16,8 @@ from tests.bundles import Shopper, demo_bundle
 RING = demo_bundle().manifest.exact_tokens
 
 
-def model(cache_users: int) -> OnnxRiskModel:
-    return OnnxRiskModel(demo_bundle(), cache_users)
+def model(arena_users: int) -> OnnxRiskModel:
+    return OnnxRiskModel(demo_bundle(), arena_users)
 
 
 def shoppers(count: int, events: int, seed: int = 0) -> list[Shopper]:
