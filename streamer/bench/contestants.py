@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from schemas.bundle import MANIFEST_NAME, decode_manifest
 from streamer.bench.contestant import Contestant, peer_process
 from streamer.bench.order import order_of
 from streamer.bench.prepared import Prepared
@@ -15,6 +16,7 @@ from streamer.bench.sizes import PeerName, Sizes, WorkloadName
 from streamer.child_process import worker_process
 from streamer.kafka.replay import replay
 from streamer.kafka.topics import changelog_topic, create_missing_topics
+from streamer.onnx.arena_size import least_arena_mb
 from streamer.settings import Settings
 
 SEED = 6
@@ -58,6 +60,9 @@ async def _contestant(
     size = sizes.workloads[workload]
     own = directory / f"{workload}-{name}"
     own.mkdir()
+    assert common.bundle is not None
+    file = common.bundle / MANIFEST_NAME
+    manifest = decode_manifest(file.read_bytes(), str(file))
     settings = Settings(
         bootstrap=common.bootstrap,
         bundle=common.bundle,
@@ -67,14 +72,14 @@ async def _contestant(
         data_dir=own / "state",
         mode="event-time",
         cache_users=arena_users,
+        arena_mb=least_arena_mb(manifest, common.arena_precision, arena_users),
     )
     await create_missing_topics(settings)
-    assert settings.bundle is not None
     if name == "worker":
         users, events, process = size.users, size.events, worker_process(settings, own)
     else:
         users, events = min(size.users, size.peer_users), sizes.peer_events[name]
-        process = peer_process(name, settings, own, settings.bundle)
+        process = peer_process(name, settings, own, common.bundle)
     return Contestant(
         name=name,
         settings=settings,

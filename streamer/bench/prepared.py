@@ -64,7 +64,7 @@ def prepare(bundle: Bundle, count: int, disorder_s: float, seed: int) -> Iterato
     """``count`` users with full rings, a thousand at a time; the core applied the newest event of each."""
     capacity = bundle.manifest.exact_tokens
     rng = np.random.default_rng(seed)
-    model = OnnxRiskModel(bundle, cache_users=_AT_ONCE)
+    model = OnnxRiskModel(bundle, arena_users=_AT_ONCE)
     rules = rules_of(bundle.manifest, disorder_s)
     for first in range(0, count, _AT_ONCE):
         tokens = histories(min(_AT_ONCE, count - first), BEFORE_RING + capacity, rng)

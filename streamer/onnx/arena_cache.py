@@ -47,7 +47,8 @@ class ArenaCache:
         self._rebuild = graphs.rebuild and BoundGraph(
             graphs.rebuild, self._arena, device, REBUILD_BUCKETS[device]
         )
-        if device == "cuda":
+        self._on_gpu = device == "cuda"
+        if self._on_gpu:
             self._take_memory()
         self.batch = STEP_BUCKETS[device][-1]
         self.least_rebuilt = None if graphs.rebuild is None else LEAST_REBUILT[device]
@@ -61,8 +62,8 @@ class ArenaCache:
         )
 
     def bus_bytes(self, users: int) -> int:
-        """Bytes that :meth:`step` moves to the device and back for as many users as one run takes."""
-        return self._step.bus_bytes(users)
+        """See the protocol."""
+        return self._step.bus_bytes(users) if self._on_gpu else 0
 
     def rebuild(
         self,

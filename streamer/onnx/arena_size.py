@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from schemas.bundle import ArenaPrecision, Manifest
 from schemas.errors import ConfigurationError
 from streamer.onnx.arena import slot_bytes
 from streamer.onnx.arena_cache import STEP_BUCKETS
@@ -22,13 +23,13 @@ def arena_users(bundle: Bundle, arena_mb: int, memory: int | None = None) -> int
     the arena is smaller than a batch, or larger than the memory that it would lie in.
     """
     graphs = bundle.transformer
-    slot, batch = slot_bytes(bundle.manifest, graphs.precision), STEP_BUCKETS[graphs.device][-1]
-    users = arena_mb * _MIB // slot - 1
+    batch = STEP_BUCKETS[graphs.device][-1]
+    users = arena_mb * _MIB // slot_bytes(bundle.manifest, graphs.precision) - 1
     if users < batch:
         raise ConfigurationError(
             f"arena_mb: {arena_mb} MiB hold the keys and values of {max(users, 0)} users in "
             f"{graphs.precision}, fewer than a batch of {batch:,} on {graphs.device}: set at least "
-            f"{-(-(batch + 1) * slot // _MIB)}"
+            f"{least_arena_mb(bundle.manifest, graphs.precision, batch)}"
         )
     memory = memory_bytes() if memory is None else memory
     if graphs.device == "cpu" and arena_mb * _MIB > memory:
@@ -37,6 +38,11 @@ def arena_users(bundle: Bundle, arena_mb: int, memory: int | None = None) -> int
             "less, and leave room for the users' states"
         )
     return users
+
+
+def least_arena_mb(manifest: Manifest, precision: ArenaPrecision, users: int) -> int:
+    """The smallest arena, in MiB, that holds ``users``."""
+    return -(-(users + 1) * slot_bytes(manifest, precision) // _MIB)
 
 
 def memory_bytes(limit_file: Path = _LIMIT_FILE) -> int:

@@ -46,6 +46,10 @@ class KeyValueCache(Protocol):
         """
         ...
 
+    def bus_bytes(self, users: int) -> int:
+        """Bytes that a :meth:`step` of ``users``, at most a batch, moves to a GPU and back; 0 on the CPU."""
+        ...
+
     def clear(self, slots: npt.NDArray[np.int64]) -> None:
         """Fill slots with zeros: stepping from there is what a rebuild gives."""
         ...

@@ -71,6 +71,10 @@ class OlderCache:
             hidden.append(of_part[:users])
         return np.concatenate(hidden)
 
+    def bus_bytes(self, users: int) -> int:  # noqa: ARG002  (the CPU has no bus)
+        """See the protocol."""
+        return 0
+
     def clear(self, slots: npt.NDArray[np.int64]) -> None:
         """See the protocol."""
         self._arena[slots] = 0.0

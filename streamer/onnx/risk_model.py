@@ -53,7 +53,7 @@ class OnnxRiskModel:
         self.bundle = bundle
         self._reference = _reference_point(bundle)
         self._slots = Slots(arena_users)
-        self._cache = _cache(bundle, arena_users)
+        self._cache = key_value_cache(bundle, arena_users)
         self._batch = min(self._cache.batch, arena_users)
         heads = bundle.manifest.alert
         self.alert_graph = bundle.alert and heads and AlertGraph(bundle.alert, bundle.manifest, heads)
@@ -188,17 +188,18 @@ class OnnxRiskModel:
         )
 
 
+def key_value_cache(bundle: Bundle, users: int) -> KeyValueCache:
+    """Room for the keys and values of ``users``, with the graphs of ``bundle`` that move them on."""
+    kind = ArenaCache if bundle.transformer.in_place else OlderCache
+    return kind(bundle.transformer, bundle.manifest, users)
+
+
 def _reference_point(bundle: Bundle) -> ReferencePoint | None:
     stated = bundle.manifest.reference
     if stated is None:
         return None
     ages = np.array([stated.aggregates[name] for name in AGGREGATES], np.float64)  # None becomes NaN
     return ReferencePoint(stated.silence_ms, ages, np.array(stated.hidden, np.float32))
-
-
-def _cache(bundle: Bundle, users: int) -> KeyValueCache:
-    kind = ArenaCache if bundle.transformer.in_place else OlderCache
-    return kind(bundle.transformer, bundle.manifest, users)
 
 
 def _slots_of(tasks: Iterable[_Task]) -> npt.NDArray[np.int64]:

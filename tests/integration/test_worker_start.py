@@ -46,6 +46,8 @@ def test_an_unreachable_broker_is_named(shop: Shop) -> None:
         ("STREAMER_MODE", "fast", "event-time"),
         ("STREAMER_BOOTSTRAPS", "x:1", "STREAMER_BOOTSTRAP"),
         ("STREAMER_BUNDLE", "", "STREAMER_BUNDLE"),
+        ("STREAMER_DEVICE", "cuda", "device: "),
+        ("STREAMER_ARENA_PRECISION", "int8", "fp16"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(shop: Shop, name: str, value: str, expected: str) -> None:

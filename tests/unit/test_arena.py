@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from streamer.onnx.arena_size import arena_users, memory_bytes
 from streamer.onnx.bound_graph import BoundGraph
 from streamer.onnx.bundle import load_bundle
 from streamer.onnx.device import CPU_PROVIDER, CUDA_PROVIDER, check_provider, find_device
+from streamer.onnx.graphs import Bundle
 from streamer.onnx.key_values import aligned
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.onnx.slots import Slots
@@ -204,5 +206,12 @@ def test_a_bundle_without_graphs_of_an_arena_serves_only_what_it_can() -> None:
     with pytest.raises(ConfigurationError, match=r"device: .* before there were graphs for cuda"):
         load_bundle(DEMO_BUNDLE, "cuda")
     assert load_bundle(DEMO_BUNDLE, "auto").transformer.device == "cpu"
-    with pytest.raises(BundleError, match="no graphs of an arena"):
-        step_speed(demo_bundle(), 1, 1)
+
+
+@pytest.mark.parametrize("of", [demo_bundle, loaded], ids=["older", "arena"])
+def test_the_step_graph_is_measured(of: Callable[[], Bundle]) -> None:
+    speed = step_speed(of(), 16, 130, rounds=2, seconds=0.01)
+    assert (speed.device, speed.precision, speed.batch, speed.users) == ("cpu", "fp32", 16, 130)
+    assert speed.per_wall_s > 0
+    assert speed.per_cpu_s > 0
+    assert speed.bus_bytes == 0, "nothing leaves the machine's memory"

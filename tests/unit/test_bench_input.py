@@ -91,7 +91,7 @@ def test_a_peer_scores_as_the_worker_does(bundle: Bundle, prepared: Prepared) ->
         key.decode(): decode_state(value) for key, value, _ in prepared.worker_records(HISTORIES, seed=1)
     }
     theirs = [decode_peer_state(value) for _, value, _ in prepared.peer_records(HISTORIES, seed=1)]
-    model, graph = OnnxRiskModel(bundle, cache_users=HISTORIES), FullGraph(bundle)
+    model, graph = OnnxRiskModel(bundle, arena_users=HISTORIES), FullGraph(bundle)
     partition = Partition(0, rules_of(bundle.manifest, 60.0), model)
     till = Till(np.random.default_rng(0))
     for turn in range(2):
@@ -115,7 +115,7 @@ def test_a_state_made_in_preparation_needs_no_second_look(bundle: Bundle, prepar
     """A worker looks again at states that other rules have made; that would be work that nobody measures."""
     rules = rules_of(bundle.manifest, 60.0)
     stamps = {state.standing.stamp for state in prepared.states}
-    partition = Partition(0, rules, OnnxRiskModel(bundle, cache_users=1))
+    partition = Partition(0, rules, OnnxRiskModel(bundle, arena_users=1))
     assert stamps == {partition._stamp}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import msgspec
 import numpy as np
@@ -50,8 +50,9 @@ class FullGraph:
 
     def __init__(self, bundle: Bundle) -> None:
         """``bundle`` must have a rebuild graph."""
-        assert bundle.rebuild is not None
-        self._rebuild = bundle.rebuild
+        assert bundle.transformer.rebuild is not None
+        self._rebuild = bundle.transformer.rebuild
+        self._into_arena = bundle.transformer.in_place
         self._query = bundle.query
         self._manifest = bundle.manifest
         self._calendar = bundle.calendar
@@ -93,10 +94,17 @@ class FullGraph:
             tokens, before, encoding.category_buckets, encoding.item_buckets, self._calendar
         )
         # Without the worker's padding: that buys the same bits in any batch, which nobody asks of a peer.
-        feed = {
+        feed: dict[str, npt.NDArray[Any]] = {
             "codes": inputs.codes.reshape(users, length, -1),
             "numbers": inputs.numbers.reshape(users, length, -1),
             "count": np.full(users, length, np.int64),
             "position": np.array([state.placed - 1 for state in states], np.int64),
         }
+        if self._into_arena:
+            feed |= self._slots(users)
         return cast(list[npt.NDArray[np.float32]], self._rebuild.run(["hidden"], feed))[0]
+
+    def _slots(self, users: int) -> dict[str, npt.NDArray[Any]]:
+        """Where the graph writes the keys and values that a peer has no use for."""
+        slots = np.zeros((users * 2 * self._manifest.window, self._manifest.width), np.float32)
+        return {"slot": np.arange(users), **{f"arena_{n}": slots for n in range(self._manifest.layers)}}
