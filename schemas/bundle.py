@@ -17,7 +17,6 @@ CARD_NAME: Final = "MODEL_CARD.md"
 GOLDEN_NAME: Final = "golden.json"
 STEP_NAME: Final = "step.onnx"
 QUERY_NAME: Final = "query.onnx"
-REBUILD_NAME: Final = "rebuild.onnx"
 ALERT_NAME: Final = "alert.onnx"
 
 SHARED_WEIGHTS: Final = "transformer."

@@ -15,7 +15,6 @@ from schemas.bundle import (
     GOLDEN_NAME,
     MANIFEST_NAME,
     QUERY_NAME,
-    REBUILD_NAME,
     STEP_NAME,
     ArenaPrecision,
     Manifest,
@@ -30,13 +29,12 @@ from streamer.core.calendar import Calendar
 from streamer.core.features import FEATURES
 from streamer.onnx.device import DeviceSetting, find_device
 from streamer.onnx.golden import check_golden
-from streamer.onnx.graphs import Bundle, TransformerGraphs, open_graph, without_rebuild
+from streamer.onnx.graphs import Bundle, TransformerGraphs, no_graph, open_graph, without_rebuild
 from streamer.onnx.installation import check_installation
 from streamer.onnx.shapes import (
     Tensors,
     alert_tensors,
     check_shapes,
-    older_rebuild_tensors,
     older_step_tensors,
     query_tensors,
     rebuild_tensors,
@@ -88,7 +86,10 @@ def _transformer(
     device = find_device(wanted)
 
     def opened(name: str, inputs: Tensors, outputs: Tensors) -> onnxruntime.InferenceSession:
-        graph = with_weights(_read_checked(path, name, manifest), weights)
+        try:
+            graph = with_weights(_read_checked(path, name, manifest), weights)
+        except ValueError as error:
+            raise no_graph(path / STEP_NAME, error) from error
         session = open_graph(graph, path / name, device)
         check_shapes(session, path / name, inputs, outputs)
         return session
@@ -105,7 +106,7 @@ def _transformer(
 def _older_transformer(
     path: Path, manifest: Manifest, wanted: DeviceSetting, precision: ArenaPrecision
 ) -> TransformerGraphs:
-    """Of a bundle from before the arena graphs."""
+    """Of a bundle from before the arena graphs: users are rebuilt by steps."""
     for setting, value, served in (("device", wanted, "cpu"), ("arena_precision", precision, "fp32")):
         if value not in (served, "auto"):
             raise ConfigurationError(
@@ -114,11 +115,7 @@ def _older_transformer(
             )
     step = open_graph(_read_checked(path, STEP_NAME, manifest), path / STEP_NAME)
     check_shapes(step, path / STEP_NAME, *older_step_tensors(manifest))
-    rebuild = None
-    if REBUILD_NAME in manifest.sha256:
-        rebuild = open_graph(_read_checked(path, REBUILD_NAME, manifest), path / REBUILD_NAME)
-        check_shapes(rebuild, path / REBUILD_NAME, *older_rebuild_tensors(manifest))
-    return TransformerGraphs(step, rebuild, "cpu", "fp32", in_place=False)
+    return TransformerGraphs(step, None, "cpu", "fp32", in_place=False)
 
 
 def _alert(path: Path, manifest: Manifest) -> onnxruntime.InferenceSession | None:

@@ -74,8 +74,11 @@ def open_graph(graph: bytes, file: Path, device: Device = "cpu") -> onnxruntime.
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=providers(device))
     except Exception as error:  # onnxruntime raises classes of its own that share no other base
-        raise BundleError(
-            f"{file} cannot be opened as an ONNX graph: {error}. Train the bundle again."
-        ) from error
+        raise no_graph(file, error) from error
     check_provider(session, device)
     return session
+
+
+def no_graph(file: Path, reason: Exception) -> BundleError:
+    """Refuses a ``file`` that is none."""
+    return BundleError(f"{file} cannot be opened as an ONNX graph: {reason}. Train the bundle again.")

@@ -73,16 +73,6 @@ def older_step_tensors(manifest: Manifest) -> tuple[Tensors, Tensors]:
     )
 
 
-def older_rebuild_tensors(manifest: Manifest) -> tuple[Tensors, Tensors]:
-    """Of the rebuild that returns caches."""
-    layers, window, width = manifest.layers, manifest.window, manifest.width
-    given, _ = rebuild_tensors(manifest, "fp32")
-    return (
-        {name: given[name] for name in ("codes", "numbers", "count", "position")},
-        {"hidden": (_FLOAT, (width,)), "cache": (_FLOAT, (layers, 2, window, width))},
-    )
-
-
 def query_tensors(manifest: Manifest) -> tuple[Tensors, Tensors]:
     """Of the query head."""
     return _of_moment(manifest), {"probability": (_FLOAT, ())}

@@ -19,13 +19,13 @@ from streamer.core.transformer_inputs import transformer_inputs
 from streamer.onnx.graphs import Bundle
 from streamer.onnx.risk_model import OnnxRiskModel
 from tests.bundles import Shopper, demo_bundle
-from tests.graphs_bundle import full_run, loaded
+from tests.graphs_bundle import full_run, loaded, older
 
 RING = demo_bundle().manifest.exact_tokens
 DAY_MS = 86_400_000
 
 BUNDLES: dict[str, Callable[[], Bundle]] = {
-    "older": demo_bundle,
+    "older": older,
     "fp32": loaded,
     "fp16": lambda: loaded("fp16"),
 }

@@ -28,8 +28,8 @@ from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.onnx.slots import Slots
 from streamer.settings import Settings
 from streamer.worker import build_stage
-from tests.bundles import DEMO_BUNDLE, Shopper, demo_bundle, rewrite
-from tests.graphs_bundle import graphs_bundle, loaded
+from tests.bundles import Shopper, demo_bundle, rewrite
+from tests.graphs_bundle import graphs_bundle, loaded, older
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -202,13 +202,13 @@ def test_weights_of_what_is_no_graph_are_refused(damaged: bytes) -> None:
 
 def test_a_bundle_without_graphs_of_an_arena_serves_only_what_it_can() -> None:
     with pytest.raises(ConfigurationError, match=r"arena_precision: .* before there were graphs for fp16"):
-        load_bundle(DEMO_BUNDLE, "cpu", "fp16")
+        load_bundle(older().path, "cpu", "fp16")
     with pytest.raises(ConfigurationError, match=r"device: .* before there were graphs for cuda"):
-        load_bundle(DEMO_BUNDLE, "cuda")
-    assert load_bundle(DEMO_BUNDLE, "auto").transformer.device == "cpu"
+        load_bundle(older().path, "cuda")
+    assert load_bundle(older().path, "auto").transformer.device == "cpu"
 
 
-@pytest.mark.parametrize("of", [demo_bundle, loaded], ids=["older", "arena"])
+@pytest.mark.parametrize("of", [older, loaded], ids=["older", "arena"])
 def test_the_step_graph_is_measured(of: Callable[[], Bundle]) -> None:
     speed = step_speed(of(), 16, 130, rounds=2, seconds=0.01)
     assert (speed.device, speed.precision, speed.batch, speed.users) == ("cpu", "fp32", 16, 130)

@@ -10,12 +10,13 @@ import pytest
 
 from schemas.bundle import (
     ALERT_NAME,
+    ARENA_REBUILD_NAMES,
+    ARENA_STEP_NAMES,
     CARD_NAME,
     FORMAT_VERSION,
     GOLDEN_NAME,
     MANIFEST_NAME,
     QUERY_NAME,
-    REBUILD_NAME,
     STEP_NAME,
 )
 from schemas.errors import BundleError, ConfigurationError
@@ -43,8 +44,9 @@ def test_the_demo_bundle_loads_and_is_small() -> None:
         MANIFEST_NAME,
         GOLDEN_NAME,
         STEP_NAME,
+        *ARENA_STEP_NAMES.values(),
+        *ARENA_REBUILD_NAMES.values(),
         QUERY_NAME,
-        REBUILD_NAME,
         ALERT_NAME,
         CARD_NAME,
     }
@@ -60,7 +62,7 @@ def test_one_changed_byte_is_refused(bundle: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [MANIFEST_NAME, STEP_NAME, QUERY_NAME, REBUILD_NAME, ALERT_NAME, GOLDEN_NAME]
+    "name", [MANIFEST_NAME, STEP_NAME, ARENA_STEP_NAMES["fp32"], QUERY_NAME, ALERT_NAME, GOLDEN_NAME]
 )
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
@@ -142,8 +144,8 @@ def test_golden_vectors_that_differ_in_a_hidden_vector_are_refused(bundle: Path)
 
 def test_graphs_that_do_not_take_the_inputs_are_refused(bundle: Path) -> None:
     query = (bundle / QUERY_NAME).read_bytes()
-    rewrite(bundle, STEP_NAME, lambda _: query)
-    with pytest.raises(BundleError, match=r"step\.onnx: input arena is missing, and by the manifest it is"):
+    rewrite(bundle, ARENA_STEP_NAMES["fp32"], lambda _: query)
+    with pytest.raises(BundleError, match=r"arena-step-fp32\.onnx: input \w+ is missing, and by the manifest"):
         load_bundle(bundle)
 
 
