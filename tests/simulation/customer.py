@@ -32,10 +32,12 @@ class Alert:
 class Customer:
     """``waited``: a raise was withheld since the newest event. ``told_ms``: horizon at the newest placed one.
 
-    ``competed_ms``: the newest day's end at which the user competed for the budget. ``curve_sums``: those
-    that the user's risk curve may be made of, each with the rules it would be a curve of. An event too old
-    for the ring does not renew the curve. A change of rules does, at a moment that is the worker's own
-    affair; where the former rules return before that moment, their curve still stands.
+    ``heard_ms``: likewise, but at the end of its batch where the worker is live, as a raise found late waits
+    for that. ``competed_ms``: the newest day's end at which the user competed for the budget.
+
+    ``curve_sums``: those that the user's risk curve may be made of, each with the rules it would be a curve
+    of. An event too old for the ring does not renew the curve. A change of rules does, at a moment that is
+    the worker's own affair; where the former rules return before that moment, their curve still stands.
     """
 
     history: History = field(default_factory=History)
@@ -44,6 +46,7 @@ class Customer:
     raised_ms: list[int] = field(default_factory=list[int])
     waited: bool = False
     told_ms: int = 0
+    heard_ms: int = 0
     competed_ms: int = 0
     curve_sums: tuple[tuple[Terms, Sums], ...] = ()
 

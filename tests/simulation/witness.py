@@ -100,7 +100,9 @@ class Witness:
             self._forget(user_id, batch.horizons_ms[index])
             customer = self.customers.setdefault(user_id, Customer())
             placement = self._observe(customer, delivery, batch.horizons_ms[index])
-            arrived = arrived or placement in ("newest", "late")
+            if placement in ("newest", "late"):
+                arrived = True
+                customer.heard_ms = batch.horizons_ms[-1 if self.live else index]
             if placement == "newest":
                 customer.waited = False
                 check_return(self.terms, customer, delivery, mine[0] if mine else None)
