@@ -25,7 +25,10 @@ ALWAYS_MS = -NEVER_MS
 """A moment that no clock reaches."""
 
 REVIEW_SPREAD_MS = 3_600_000
-"""After a change of policy or model every user is looked at again within this time."""
+"""After a change of policy or model every user is looked at again within this time.
+
+One whose newest event is ahead of the clock is looked at once that event's moment has come.
+"""
 
 ReadState = Callable[[str], UserState | None]
 

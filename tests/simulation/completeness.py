@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tests.simulation.customer import SLACK, Batch, Customer, Terms
-from tests.simulation.traffic import DAY_MS
+from tests.simulation.traffic import DAY_MS, HOUR_MS
 
 
 class Since(NamedTuple):
@@ -18,7 +18,7 @@ class Since(NamedTuple):
 def check_nothing_missing(terms: Terms, customer: Customer, batch: Batch, since: Since) -> None:
     """What the passing of time alone demands of one customer."""
     policy, alert, horizon_ms = terms.rules.policy, customer.alert, batch.horizons_ms[-1]
-    silence_ms, settled = horizon_ms - customer.history.last_ms, horizon_ms >= since.settled_ms
+    silence_ms, settled = horizon_ms - customer.history.last_ms, _is_settled(customer, horizon_ms, since)
     assert silence_ms < policy.expiry_ms, "a user silent for so long is forgotten"
     if alert is not None:
         assert horizon_ms < alert.opened_ms + policy.horizon_ms or not settled, "an alert expires"
@@ -67,7 +67,7 @@ def check_competed(terms: Terms, customer: Customer, day_ms: int, since: Since) 
     free = not any(_blocked(terms, customer, now_ms) for now_ms in (day_ms - 1, day_ms))
     if due_ms is None or not free or not competes(terms, day_ms):
         return
-    if day_ms > max(due_ms, since.caught_up_ms, policy.alerts_from_ms or 0):
+    if day_ms > max(due_ms, customer.heard_ms, since.caught_up_ms, policy.alerts_from_ms or 0):
         assert customer.competed_ms >= day_ms, "a raise went without its place in the day's ranking"
 
 
@@ -85,6 +85,13 @@ def check_moment(terms: Terms, customer: Customer, noticed_ms: int) -> None:
     earlier_ms = noticed_ms - max((after - before[-1]) // 4, 2_000)
     if earlier_ms > last_ms:
         assert terms.risks(customer, earlier_ms)[0] < edge + SLACK, "noticed late"
+
+
+def _is_settled(customer: Customer, horizon_ms: int, since: Since) -> bool:
+    """Whether the rules in force have looked at the customer: not before an event that others had judged."""
+    judged_by_others = customer.told_ms <= since.settled_ms - HOUR_MS
+    waits = judged_by_others and horizon_ms < customer.history.last_ms
+    return horizon_ms >= since.settled_ms and not waits
 
 
 def _is_news(terms: Terms, customer: Customer, now_ms: int) -> bool:

@@ -32,9 +32,12 @@ class Alert:
 class Customer:
     """``waited``: a raise was withheld since the newest event. ``told_ms``: horizon at the newest placed one.
 
-    ``competed_ms``: the newest day's end at which the user competed for the budget. ``curve_sums``: those
-    that the user's risk curve may be made of, as an event too old for the ring does not renew it; but a
-    change of rules does, at a moment that is the worker's own affair.
+    ``heard_ms``: likewise, but at the end of its batch where the worker is live, as a raise found late waits
+    for that. ``competed_ms``: the newest day's end at which the user competed for the budget.
+
+    ``curve_sums``: those that the user's risk curve may be made of, each with the rules it would be a curve
+    of. An event too old for the ring does not renew the curve. A change of rules does, at a moment that is
+    the worker's own affair; where the former rules return before that moment, their curve still stands.
     """
 
     history: History = field(default_factory=History)
@@ -43,8 +46,9 @@ class Customer:
     raised_ms: list[int] = field(default_factory=list[int])
     waited: bool = False
     told_ms: int = 0
+    heard_ms: int = 0
     competed_ms: int = 0
-    curve_sums: tuple[Sums, ...] = ()
+    curve_sums: tuple[tuple[Terms, Sums], ...] = ()
 
     def raised_within_week(self, now_ms: int) -> int:
         """Alerts sent, or held out, within the week that ends at ``now_ms``."""
@@ -78,7 +82,7 @@ class Terms(NamedTuple):
     def risks(self, customer: Customer, now_ms: int) -> tuple[float, float]:
         """Bounds of what the risk at ``now_ms`` may have been taken for: from the curve, or as it is."""
         history = customer.history
-        sums = {history.sums, *customer.curve_sums}
+        sums = {history.sums, *self._curve_sums(customer)}
         risks = [self.model.expected_risk(history, each, now_ms) for each in sums]
         return min(risks), max(risks)
 
@@ -90,9 +94,13 @@ class Terms(NamedTuple):
                 abs(self.model.expected_risk(customer.history, sums, at) - risk) < SLACK
                 for at, risk in zip(moments, curve, strict=True)
             )
-            for sums in customer.curve_sums
+            for sums in self._curve_sums(customer)
         )
 
     def level(self, risk: float) -> int:
         """How many bands' edges ``risk`` has reached."""
         return sum(risk >= edge for edge in self.rules.policy.edges)
+
+    def _curve_sums(self, customer: Customer) -> set[Sums]:
+        """Those that a curve of these rules may be made of."""
+        return {sums for terms, sums in customer.curve_sums if terms == self}

@@ -47,12 +47,14 @@ class Witness:
         return self.clock_ms - self.terms.rules.policy.disorder_ms
 
     def change(self, terms: Terms) -> None:
-        """From now on other rules hold."""
+        """From now on other rules hold, or the same ones again."""
+        settled = self.horizon_ms >= self._since.settled_ms
+        for customer in self.customers.values():
+            kept = [made for made in customer.curve_sums if not settled or made[0] == self.terms]
+            customer.curve_sums = (*kept, (terms, customer.history.sums))
         self.terms = terms
         self._since = self._since._replace(settled_ms=self.horizon_ms + HOUR_MS)
         self._ranked.clear()
-        for customer in self.customers.values():
-            customer.curve_sums = (customer.history.sums,)
 
     def judge(
         self, deliveries: Sequence[Delivery], decisions: Sequence[Decision], now_ms: int | None, held: bool
@@ -98,7 +100,9 @@ class Witness:
             self._forget(user_id, batch.horizons_ms[index])
             customer = self.customers.setdefault(user_id, Customer())
             placement = self._observe(customer, delivery, batch.horizons_ms[index])
-            arrived = arrived or placement in ("newest", "late")
+            if placement in ("newest", "late"):
+                arrived = True
+                customer.heard_ms = batch.horizons_ms[-1 if self.live else index]
             if placement == "newest":
                 customer.waited = False
                 check_return(self.terms, customer, delivery, mine[0] if mine else None)
@@ -112,10 +116,13 @@ class Witness:
         placement = history.observe(delivery.event, delivery.record.offset, model.ring_tokens)
         if placement in ("newest", "late"):
             customer.told_ms = horizon_ms
-        if placement in ("newest", "late") or horizon_ms < history.last_ms + model.silence_grid_ms[0]:
-            customer.curve_sums = (history.sums,)
-        elif horizon_ms < self._since.settled_ms:
-            customer.curve_sums += (history.sums,)
+            customer.curve_sums = ()
+        elif horizon_ms < history.last_ms + model.silence_grid_ms[0]:
+            # These rules have no curve yet; one of other rules may stand.
+            customer.curve_sums = tuple(made for made in customer.curve_sums if made[0] != self.terms)
+        elif horizon_ms >= self._since.settled_ms:
+            return placement
+        customer.curve_sums += ((self.terms, history.sums),)
         return placement
 
     def _forget(self, user_id: str, horizon_ms: int) -> None:
