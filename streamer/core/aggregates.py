@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.calendar import Calendar
-from streamer.core.token import PURCHASE, REFUND, TokenArray
+from streamer.core.token import PURCHASE, REFUND, TokenArray, as_array
 
 Aggregates = npt.NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def decay(rows: Aggregates, elapsed_days: npt.NDArray[np.float64]) -> None:
 
 def advance(before: Aggregates, tokens: TokenArray, calendar: Calendar) -> Aggregates:
     """Aggregates after one more token a user; ``tokens`` has shape ``[users]``, none older than the last."""
-    rows = before.copy()
+    rows = before.copy(order="F")  # The work goes column by column.
     time = tokens["time"].astype(np.float64)
     bought = tokens["type"] == PURCHASE
     refunded = tokens["type"] == REFUND
@@ -137,7 +137,8 @@ def fold(base: Aggregates, rings: list[TokenArray], calendar: Calendar) -> Aggre
     rows = base.copy()
     counts = np.array([len(ring) for ring in rings])
     firsts = np.cumsum(counts) - counts
-    tokens = np.concatenate(rings)
+    # As bytes: to concatenate, numpy would compare the fields of each ring's type with the next one's.
+    tokens = as_array(b"".join(ring.tobytes() for ring in rings))
     for step in range(counts.max()):
         users = np.flatnonzero(counts > step)
         rows[users] = advance(rows[users], tokens[firsts[users] + step], calendar)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from streamer.core.outlook import told
 from streamer.core.requests import Curve, Explain, Place, RiskAt
 from streamer.core.rhythm import Rhythm
 from streamer.core.ring import Placement
-from streamer.core.token import as_array
+from streamer.core.token import TOKEN_BYTES, as_array, place
 from streamer.core.user_state import UserState
 
 
@@ -24,23 +24,20 @@ def answer_places(places: Sequence[Place], model: RiskModel) -> None:
     """Bring aggregates, hidden vectors and risks up to each user's newest token."""
     if not places:
         return
-    _take_left([request for request in places if request.placed.left], model.calendar)
     stale = {
         request.user_id
         for request in places
         if request.placed.placement is Placement.INSERTED or _is_another_models(request.state, model)
     }
-    appended = [request for request in places if request.user_id not in stale]
-    if appended:
-        running = advance(_stack([p.state.running for p in appended]), _tokens(appended), model.calendar)
-        _set_running([request.state for request in appended], running)
+    _take_in(places, stale, model.calendar)
     for request in places:
         request.state.ring = request.placed.ring
         request.state.placed += 1
-    _count_anew([request.state for request in places if request.user_id in stale], model.calendar)
+    if stale:
+        _count_anew([request.state for request in places if request.user_id in stale], model.calendar)
     _encode([(request.user_id, request.state) for request in places], stale, model)
-    moments = np.array([request.state.last_ms for request in places], dtype=np.float64)
-    _query_now([request.state for request in places], moments, model)
+    states = [request.state for request in places]
+    _query_now(states, np.array([state.last_ms for state in states], dtype=np.float64), model)
 
 
 def answer_curves(curves: Sequence[Curve], model: RiskModel) -> None:
@@ -53,8 +50,8 @@ def answer_curves(curves: Sequence[Curve], model: RiskModel) -> None:
     last = np.array([request.state.last_ms for request in curves], dtype=np.float64)
     moments = (last[:, np.newaxis] + grid).reshape(-1)
     risks = _query([request.state for request in curves], steps, moments, model).reshape(-1, steps)
-    for request, curve in zip(curves, risks, strict=True):
-        request.state.curve = curve.tobytes()
+    for request, curve in zip(curves, _rows(risks), strict=True):
+        request.state.curve = curve
 
 
 def answer_risks(risks: Sequence[RiskAt], model: RiskModel) -> None:
@@ -86,14 +83,30 @@ def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> No
         request.drivers = drivers_of(importances(row), rhythm, request.any_event_returns)
 
 
-def _take_left(places: Sequence[Place], calendar: Calendar) -> None:
-    """Fold the tokens that left a full ring into the base."""
+def _take_in(places: Sequence[Place], stale: Container[str], calendar: Calendar) -> None:
+    """Fold what left the rings into the bases, and the new tokens into all running values but the stale."""
+    left = [request for request in places if len(request.placed.left) == TOKEN_BYTES]
+    appended = [request for request in places if request.user_id not in stale]
+    before = [request.state.base for request in left] + [request.state.running for request in appended]
+    if before:
+        tokens = [request.placed.left for request in left] + [request.token for request in appended]
+        after = _rows(advance(_stack(before), as_array(b"".join(tokens)), calendar))
+        for request, row in zip(left, after[: len(left)], strict=True):
+            request.state.base = row
+            request.state.time_before_ring = float(place(request.placed.left, 0)[0])
+        for request, row in zip(appended, after[len(left) :], strict=True):
+            request.state.running = row
+    _take_several([request for request in places if len(request.placed.left) > TOKEN_BYTES], calendar)
+
+
+def _take_several(places: Sequence[Place], calendar: Calendar) -> None:
+    """Fold all that left into the bases, where the ring's capacity has shrunk."""
     if not places:
         return
     left = [as_array(request.placed.left) for request in places]
-    rows = fold(_stack([request.state.base for request in places]), left, calendar)
+    rows = _rows(fold(_stack([request.state.base for request in places]), left, calendar))
     for request, tokens, row in zip(places, left, rows, strict=True):
-        request.state.base = row.tobytes()
+        request.state.base = row
         request.state.time_before_ring = float(tokens["time"][-1])
 
 
@@ -111,9 +124,10 @@ def _encode(users: Sequence[tuple[str, UserState]], stale: set[str], model: Risk
         Encoding(user_id, state.ring, state.placed - 1, state.time_before_ring, user_id not in stale)
         for user_id, state in users
     ]
-    for (_, state), hidden in zip(users, model.encode(encodings), strict=True):
-        state.hidden = hidden.tobytes()
-        state.model = model.identity
+    identity = model.identity
+    for (_, state), hidden in zip(users, _rows(model.encode(encodings)), strict=True):
+        state.hidden = hidden
+        state.model = identity
 
 
 def _query_now(states: Sequence[UserState], moments: npt.NDArray[np.float64], model: RiskModel) -> None:
@@ -125,8 +139,9 @@ def _query(
     states: Sequence[UserState], repeat: int, moments: npt.NDArray[np.float64], model: RiskModel
 ) -> npt.NDArray[np.float64]:
     """Risks at ``moments`` (epoch ms), ``repeat`` of them for each state in turn."""
-    aggregates = np.repeat(_stack([state.running for state in states]), repeat, axis=0)
-    hidden = np.repeat(_hidden(states), repeat, axis=0)
+    aggregates, hidden = _stack([state.running for state in states]), _hidden(states)
+    if repeat > 1:
+        aggregates, hidden = np.repeat(aggregates, repeat, axis=0), np.repeat(hidden, repeat, axis=0)
     return model.query(hidden, features_at(aggregates, moments))
 
 
@@ -141,14 +156,12 @@ def _is_another_models(state: UserState, model: RiskModel) -> bool:
 
 
 def _count_anew(states: Sequence[UserState], calendar: Calendar) -> None:
-    if states:
-        rings = [as_array(state.ring) for state in states]
-        _set_running(states, fold(_stack([state.base for state in states]), rings, calendar))
-
-
-def _set_running(states: Sequence[UserState], rows: Aggregates) -> None:
+    if not states:
+        return
+    rings = [as_array(state.ring) for state in states]
+    rows = _rows(fold(_stack([state.base for state in states]), rings, calendar))
     for state, row in zip(states, rows, strict=True):
-        state.running = row.tobytes()
+        state.running = row
 
 
 def _stack(packed: Sequence[bytes]) -> Aggregates:
@@ -156,5 +169,7 @@ def _stack(packed: Sequence[bytes]) -> Aggregates:
     return np.frombuffer(b"".join(packed)).reshape(-1, len(AGGREGATES))
 
 
-def _tokens(places: Sequence[Place]) -> np.ndarray:
-    return as_array(b"".join(request.token for request in places))
+def _rows(array: npt.NDArray[np.float64] | npt.NDArray[np.float32]) -> list[bytes]:
+    """Each row's bytes, of at least one row."""
+    packed, width = array.tobytes(), array.shape[1] * array.itemsize
+    return [packed[at : at + width] for at in range(0, len(packed), width)]
