@@ -31,13 +31,11 @@ def format_timestamp(epoch_ms: int) -> str:
 
     Raises ``ValueError`` outside the years 1 to 9999, which RFC 3339 cannot write.
     """
-    days, rest = divmod(epoch_ms, MILLISECONDS_PER_DAY)
-    seconds, ms = divmod(rest, MILLISECONDS_PER_SECOND)
+    seconds, ms = divmod(epoch_ms, MILLISECONDS_PER_SECOND)
     minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
     if ms:
-        return f"{_day_text(days)}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
-    return f"{_day_text(days)}T{hour:02}:{minute:02}:{second:02}Z"
+        return f"{_minute_text(minutes)}{second:02}.{ms:03}Z"
+    return f"{_minute_text(minutes)}{second:02}Z"
 
 
 def parse_timestamp(text: str) -> int:
@@ -74,8 +72,11 @@ def parse_instant(text: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _day_text(days: int) -> str:
+def _minute_text(minutes: int) -> str:
+    """``2017-03-02T18:04:``; what comes together mostly shares the minute."""
+    days, rest = divmod(minutes, 24 * 60)
+    hour, minute = divmod(rest, 60)
     ordinal = days + _EPOCH_ORDINAL
     if not 1 <= ordinal <= date.max.toordinal():
         raise ValueError(f"day {days} since 1970 is outside the years 1 to 9999")
-    return date.fromordinal(ordinal).isoformat()
+    return f"{date.fromordinal(ordinal).isoformat()}T{hour:02}:{minute:02}:"

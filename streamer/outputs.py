@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 import msgspec
@@ -105,27 +106,36 @@ class Messages:
 
     def score(self, user_id: str, state: UserState | None, partition: int) -> Message:
         """The newest score of a user; a true null for one who has been forgotten."""
-        topic = with_prefix(self.topic_prefix, SCORES)
+        topic = self._scores_topic
         if state is None:
             return Message(topic, user_id.encode(), None)
         episode = state.standing.episode
         sent = episode if episode is not None and episode.unsent is None else None
-        curve = zip(self.silence_grid_ms, state.risk_curve(), strict=False)
+        last_ms = state.last_ms
+        last_event_at = format_timestamp(last_ms)
         score = Score(
             user_id=user_id,
-            scored_at=format_timestamp(state.scored_ms),
-            last_event_at=format_timestamp(state.last_ms),
+            scored_at=last_event_at if state.scored_ms == last_ms else format_timestamp(state.scored_ms),
+            last_event_at=last_event_at,
             risk=round(state.risk, PROBABILITY_DECIMALS),
             horizon_days=self.horizon_days,
             band=BANDS[sent.level - 1] if sent else None,
             alert_id=sent.alert_id if sent else None,
-            risk_curve=tuple(
-                RiskPoint(silence // 1000, round(risk, PROBABILITY_DECIMALS)) for silence, risk in curve
-            ),
+            risk_curve=self._risk_curve(state) if state.curve else (),
             model=self.model,
             evidence=self._evidence(partition, state.offset),
         )
         return Message(topic, user_id.encode(), encode_score(score), JSON_HEADERS)
+
+    @cached_property
+    def _scores_topic(self) -> str:
+        return with_prefix(self.topic_prefix, SCORES)
+
+    def _risk_curve(self, state: UserState) -> tuple[RiskPoint, ...]:
+        return tuple(
+            RiskPoint(silence // 1000, round(risk, PROBABILITY_DECIMALS))
+            for silence, risk in zip(self.silence_grid_ms, state.risk_curve(), strict=False)
+        )
 
     def _expected_value(self, outlook: Outlook) -> ExpectedValue | None:
         if outlook.spend is None:

@@ -130,11 +130,12 @@ class ScoringStage:
                 count(counters.alerts, decision.transition)
             messages.append(self._messages.decision(decision))
             count(counters.decisions, decision.obstacle or decision.action)
+        identity = self._model.identity
         for user_id, state in applied.states.items():
             cache.put(user_id, state)
             writes[user_id.encode()] = None if state is None else encode_state(state)
             # A duplicate asks nothing: no risk bears the name of a model that has not looked at the user.
-            if state is None or state.model == self._model.identity:
+            if state is None or state.model == identity:
                 messages.append(self._messages.score(user_id, state, partition))
         clock_ms = opened.partition.clock_ms
         if (records or writes) and clock_ms != clock_before:

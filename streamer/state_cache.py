@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from streamer.core.user_state import UserState
 
 
@@ -10,19 +12,22 @@ class StateCache:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._states: dict[str, UserState] = {}
+        # A plain dict finds its first key past all those that were deleted before it.
+        self._states: OrderedDict[str, UserState] = OrderedDict()
 
     def get(self, user_id: str) -> UserState | None:
         """The cached state, which counts as used now."""
-        state = self._states.pop(user_id, None)
+        state = self._states.get(user_id)
         if state is not None:
-            self._states[user_id] = state
+            self._states.move_to_end(user_id)
         return state
 
     def put(self, user_id: str, state: UserState | None) -> None:
         """Keep a user's newest state; ``None`` forgets the user."""
-        self._states.pop(user_id, None)
-        if state is not None:
-            self._states[user_id] = state
-            if len(self._states) > self._capacity:
-                del self._states[next(iter(self._states))]
+        if state is None:
+            self._states.pop(user_id, None)
+            return
+        self._states[user_id] = state
+        self._states.move_to_end(user_id)
+        if len(self._states) > self._capacity:
+            self._states.popitem(last=False)

@@ -83,17 +83,17 @@ class _Requests(NamedTuple):
 def _by_kind(requests: Sequence[Request]) -> _Requests:
     sorted_out = _Requests([], [], [], [], [])
     for request in requests:
-        match request:
-            case Place():
-                sorted_out.places.append(request)
-            case Curve():
-                sorted_out.curves.append(request)
-            case RiskAt():
-                sorted_out.risks.append(request)
-            case Explain():
-                sorted_out.explanations.append(request)
-            case Rank():
-                sorted_out.ranks.append(request)
+        # By the exact type, which costs a fraction of matching the classes in turn.
+        if type(request) is Place:
+            sorted_out.places.append(request)
+        elif type(request) is Curve:
+            sorted_out.curves.append(request)
+        elif type(request) is RiskAt:
+            sorted_out.risks.append(request)
+        elif type(request) is Explain:
+            sorted_out.explanations.append(request)
+        else:
+            sorted_out.ranks.append(request)
     return sorted_out
 
 

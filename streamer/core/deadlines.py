@@ -6,10 +6,11 @@ from heapq import heapify, heappop, heappush
 
 
 class Deadlines:
-    """A priority queue with one entry that counts for each user.
+    """A priority queue whose entry for a user is never later than the user's deadline.
 
-    A moved deadline leaves its old entry behind, which is passed over when its turn comes; once such
-    entries outnumber the users, the heap is built anew.
+    Nearly every event only puts a deadline off, so a later one leaves the entry where it is: when its turn
+    comes, it is put back for the deadline of then. Once entries outnumber the users by far, the heap is
+    built anew.
     """
 
     def __init__(self) -> None:
@@ -21,9 +22,10 @@ class Deadlines:
 
     def put(self, user_id: str, due_ms: int) -> None:
         """Set the user's only deadline, epoch milliseconds."""
-        if self._due_ms.get(user_id) == due_ms:
-            return
+        before_ms = self._due_ms.get(user_id)
         self._due_ms[user_id] = due_ms
+        if before_ms is not None and before_ms <= due_ms:
+            return
         heappush(self._heap, (due_ms, user_id))
         if len(self._heap) > 2 * len(self._due_ms) + 64:
             self._heap = [(due, user) for user, due in self._due_ms.items()]
@@ -37,8 +39,11 @@ class Deadlines:
         """Users whose deadline is at or before ``until_ms``; they have none until it is put anew."""
         due: list[str] = []
         while self._heap and self._heap[0][0] <= until_ms:
-            due_ms, user_id = heappop(self._heap)
-            if self._due_ms.get(user_id) == due_ms:
+            at_ms, user_id = heappop(self._heap)
+            due_ms = self._due_ms.get(user_id)
+            if due_ms == at_ms:
                 del self._due_ms[user_id]
                 due.append(user_id)
+            elif due_ms is not None and due_ms > at_ms:
+                heappush(self._heap, (due_ms, user_id))
         return due

@@ -22,7 +22,7 @@ from streamer.core.requests import Curve, Explain, Place, Rank, Request, RiskAt
 from streamer.core.rhythm import expected_next_purchase_ms
 from streamer.core.ring import Placement, put
 from streamer.core.silence import next_crossing, next_fall
-from streamer.core.token import PURCHASE, TOKEN_BYTES, as_array, place, type_code
+from streamer.core.token import PURCHASE, as_array, place, type_code
 from streamer.core.user_state import UserState
 
 
@@ -78,20 +78,26 @@ def follow(
         yield from user.observe(arrival)
         if user.is_due(due_ms):
             yield from user.decide_until(due_ms, observed=arrival)
-    yield from user.decide_until(setting.horizons_ms[-1])
+    end_ms = setting.horizons_ms[-1]
+    if user.is_due(end_ms):
+        yield from user.decide_until(end_ms)
     user.take_up()
-    yield from user.decide_until(setting.horizons_ms[-1])
+    if user.is_due(end_ms):
+        yield from user.decide_until(end_ms)
     return Followed(user.state, user.outputs)
 
 
 class _User:
+    """``outputs``: decisions so far. ``applied``: how many records of the batch came before the next one."""
+
+    __slots__ = ("applied", "outputs", "setting", "state", "user_id")
+
     def __init__(self, user_id: str, state: UserState | None, setting: Setting) -> None:
         self.user_id = user_id
         self.state = state
         self.setting = setting
         self.outputs: list[Output] = []
         self.applied = 0
-        """How many records of the batch came before the next decision."""
 
     def is_due(self, due_ms: int) -> bool:
         """Whether there is a decision to take whose deadline is at or before ``due_ms``."""
@@ -178,8 +184,13 @@ class _User:
         else:
             yield from self._consider(state, moment, "crossed")
 
-    def _refute(self, state: UserState, arrival: Arrival, moment: Moment, newest: bool) -> Steps:
+    def _refute(
+        self, state: UserState, arrival: Arrival, moment: Moment, newest: bool
+    ) -> Iterable[Request]:
         """Close an alert that the event shows to be over, or never to have been true."""
+        return () if state.standing.is_idle else self._refute_episode(state, arrival, moment, newest)
+
+    def _refute_episode(self, state: UserState, arrival: Arrival, moment: Moment, newest: bool) -> Steps:
         event_ms, episode = moment.decided_ms, state.standing.episode
         returned = self.setting.any_event_returns or type_code(arrival.token) == PURCHASE
         if returned and (episode is None or event_ms > episode.opened_ms):
@@ -197,12 +208,15 @@ class _User:
             return
         self._put_out(state, moment, resolve(state.standing, self._situation(state, moment, now_ms, reason)))
 
-    def _consider(self, state: UserState, moment: Moment, reason: Reason) -> Steps:
+    def _consider(self, state: UserState, moment: Moment, reason: Reason) -> Iterable[Request]:
         """Follow the risk as of ``state.scored_ms``, and set the next deadline."""
-        policy, standing = self.setting.policy, state.standing
-        if standing.is_idle and not policy.level(state.risk):
+        if state.standing.is_idle and not self.setting.policy.level(state.risk):
             self._set_deadline(state, None)
-            return
+            return ()
+        return self._consider_bands(state, moment, reason)
+
+    def _consider_bands(self, state: UserState, moment: Moment, reason: Reason) -> Steps:
+        policy, standing = self.setting.policy, state.standing
         now = self._situation(state, moment, state.scored_ms, reason)
         verdict = consider(standing, now, policy)
         if verdict.competes:
@@ -236,16 +250,16 @@ class _User:
         """The next moment at which a decision may fall: of all there are, the first."""
         policy, last_ms = self.setting.policy, state.last_ms
         state.standing.stamp = self.setting.stamp
-        moments = [last_ms + policy.expiry_ms]
+        due_ms = last_ms + policy.expiry_ms
         if again_ms is not None:
-            moments.append(again_ms)
+            due_ms = min(due_ms, again_ms)
         if state.standing.episode is not None:
-            moments.append(state.standing.episode.opened_ms + policy.horizon_ms)
+            due_ms = min(due_ms, state.standing.episode.opened_ms + policy.horizon_ms)
         if not state.curve:
-            moments.append(last_ms + self.setting.silence_grid_ms[0])
+            due_ms = min(due_ms, last_ms + self.setting.silence_grid_ms[0])
         else:
-            moments += [last_ms + silence_ms for silence_ms in self._turns(state)]
-        state.deadline_ms = min(moments)
+            due_ms = min((due_ms, *(last_ms + silence_ms for silence_ms in self._turns(state))))
+        state.deadline_ms = due_ms
 
     def _turns(self, state: UserState) -> Iterator[int]:
         """Silences at which the curve reaches the next band, or leaves the episode's."""
@@ -280,7 +294,7 @@ class _User:
 
 
 def _newest_type(state: UserState) -> int:
-    return type_code(state.ring[-TOKEN_BYTES:])
+    return type_code(state.ring)
 
 
 def _count_only(state: UserState, token: bytes) -> None:

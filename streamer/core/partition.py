@@ -97,7 +97,7 @@ class Partition:
         due = self._deadlines.take_due(horizons[-1])
         taken_up = [] if held else sorted(self._held)
         states = {user_id: read(user_id) for user_id in (*arrivals, *due, *taken_up)}
-        for user_id, state in states.items():
+        for user_id, state in states.items() if self._reviews else ():
             review_ms = self._reviews.pop(user_id, None)
             if review_ms is not None and state is not None:
                 state.deadline_ms = min(state.deadline_ms, max(review_ms, state.last_ms))

@@ -24,10 +24,11 @@ def answer_places(places: Sequence[Place], model: RiskModel) -> None:
     """Bring aggregates, hidden vectors and risks up to each user's newest token."""
     if not places:
         return
+    identity = model.identity
     stale = {
         request.user_id
         for request in places
-        if request.placed.placement is Placement.INSERTED or _is_another_models(request.state, model)
+        if request.placed.placement is Placement.INSERTED or _is_another_models(request.state, identity)
     }
     _take_in(places, stale, model.calendar)
     for request in places:
@@ -112,7 +113,8 @@ def _take_several(places: Sequence[Place], calendar: Calendar) -> None:
 
 def _refresh(users: Sequence[tuple[str, UserState]], model: RiskModel) -> None:
     """Count and encode anew those whose hidden vector another model made: its days may be others."""
-    other = [(user_id, state) for user_id, state in users if _is_another_models(state, model)]
+    identity = model.identity
+    other = [(user_id, state) for user_id, state in users if _is_another_models(state, identity)]
     _count_anew([state for _, state in other], model.calendar)
     _encode(other, {user_id for user_id, _ in other}, model)
 
@@ -151,8 +153,8 @@ def _hidden(states: Sequence[UserState]) -> npt.NDArray[np.float32]:
     return np.frombuffer(packed, dtype=np.float32).reshape(-1, width)
 
 
-def _is_another_models(state: UserState, model: RiskModel) -> bool:
-    return bool(state.model) and state.model != model.identity
+def _is_another_models(state: UserState, identity: bytes) -> bool:
+    return state.model != identity and bool(state.model)
 
 
 def _count_anew(states: Sequence[UserState], calendar: Calendar) -> None:

@@ -32,7 +32,7 @@ TOKEN = np.dtype(
 )
 TOKEN_BYTES = TOKEN.itemsize
 EVENT_HASH_AT = 8
-_TYPE_AT = 24
+_TYPE_AT = 24 - TOKEN_BYTES
 PURCHASE = EVENT_TYPES.index("purchase")
 REFUND = EVENT_TYPES.index("refund")
 
@@ -84,9 +84,9 @@ def place(ring: bytes, at: int) -> tuple[int, int]:
     return _ORDER.unpack_from(ring, at)
 
 
-def type_code(token: bytes) -> int:
-    """Index of the token's type in :data:`~schemas.event.EVENT_TYPES`."""
-    return token[_TYPE_AT]
+def type_code(tokens: bytes) -> int:
+    """Index of the last token's type in :data:`~schemas.event.EVENT_TYPES`."""
+    return tokens[_TYPE_AT]
 
 
 def as_array(tokens: bytes) -> TokenArray:
@@ -104,6 +104,9 @@ def _worth(item: Item) -> float:
 def _money(event: Event) -> float:
     if event.value is not None:
         return event.value
+    if len(event.items) == 1:
+        # What the sum below makes of one number: itself, but for a negative zero.
+        return math.nan if event.items[0].price is None else _worth(event.items[0]) + 0.0
     if event.items and all(item.price is not None for item in event.items):
         return math.fsum(_worth(item) for item in event.items)
     return math.nan
