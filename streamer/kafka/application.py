@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import faust
 
+from streamer.kafka.inbox import Fetched
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.recovery import PositionTableManager
@@ -21,7 +22,8 @@ from streamer.stage import Stage
 # seven seconds, by itself or by another one.
 SESSION_TIMEOUT_S = 6.0
 HEARTBEAT_S = 2.0
-# Batches waiting between the fetcher and the stage; with max_batch they bound the worker's memory.
+# Batches on their way from the fetcher to their partitions' inboxes, each of which holds up to one more;
+# with max_batch they bound the worker's memory.
 QUEUED_BATCHES = 8
 # A failed worker that is still alive after this long is ended without ceremony.
 CRASH_DEADLINE_S = 15.0
@@ -93,7 +95,7 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
                 return generation == app.consumer_generation_id and app.flow_control.is_active()
 
             records = cast(list[Any], message.value)
-            await partitions.process(message.topic, message.partition, records, still_ours)
+            await partitions.receive(message.partition, Fetched(message.topic, records, still_ours))
 
     app.agent(events, name="batches")(run_batches)
 

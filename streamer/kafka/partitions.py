@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -16,7 +15,9 @@ from faust.types import TP
 
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
+from streamer.kafka.inbox import Fetched, Inbox
 from streamer.kafka.options import WorkerOptions
+from streamer.kafka.owned_partition import OwnedPartition, Source
 from streamer.kafka.store import PartitionStore
 from streamer.kafka.transactions import TransactionalWriter
 from streamer.stage import RECENT_MS, Record, Stage
@@ -27,49 +28,12 @@ log = structlog.get_logger(__name__)
 STATUS_EVERY_S = 30.0
 
 
-@dataclass
-class Source:
-    """How far one topic of a partition has come."""
-
-    # Records below it are in a committed transaction.
-    next_offset: int
-    # End of the newest batch that was put into the stream.
-    handed_to: int = 0
-    # Up to here every record has been handed to the stage's queue, and the end as of the last fetch.
-    position: int | None = None
-    highwater: int | None = None
-    # Kafka timestamp of the last record read.
-    newest_ms: int = -1
-
-    def caught_up(self, done_to: int) -> bool:
-        """Whether nothing is left once the stage is done with all below ``done_to``."""
-        if self.position is None or self.highwater is None or done_to < self.handed_to:
-            return False
-        return max(self.position, done_to) >= self.highwater
-
-
-@dataclass
-class OwnedPartition:
-    """One assigned event partition, with what other partitions forward to it.
-
-    ``said``: its status as of the last owner's last transaction.
-    """
-
-    writer: TransactionalWriter
-    sources: dict[str, Source]
-    said: str
-    said_at: float | None = None
-    open: bool = False
-    touched_at: float = field(default_factory=monotonic)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    commit: asyncio.Task[None] | None = None
-
-
 class Partitions:
     """Takes partitions over, drives the stage and commits what comes out.
 
     While one partition's transaction is under way another partition's batch is processed; one
-    partition has at most one batch in the stage or in a transaction. The first failure of the stage
+    partition has at most one batch in the stage or in a transaction, and what is fetched meanwhile waits
+    to be the next one. The first failure of the stage
     or of a transaction goes to ``on_failure`` and nothing is processed after it, because the stage's
     memory is then ahead of what was committed.
     """
@@ -122,14 +86,15 @@ class Partitions:
         return not self._failed
 
     async def release(self) -> None:
-        """Wait for the batches and transactions under way, then let the stage forget every partition.
+        """Let the stage forget every partition, and wait for the transactions under way.
 
         Those that come back with the next assignment may have had another owner in between.
         """
+        # First, so that nothing begins while another partition's transaction is waited for.
+        self._close()
         for owned in list(self._owned.values()):
             async with owned.lock:
                 await self._committed(owned)
-        self._close()
 
     async def stop(self) -> None:
         """Release the partitions and stop their writers."""
@@ -147,34 +112,24 @@ class Partitions:
             source = owned.sources[topic]
             source.position, source.highwater = position, highwater
 
-    async def process(
-        self, topic: str, partition: int, fetched: Sequence[Any], still_ours: Callable[..., bool]
-    ) -> None:
-        """Pass a batch of consumer records through the stage and start its transaction.
+    async def receive(self, partition: int, fetched: Fetched) -> None:
+        """Put consumer records in line for the stage; waits while as many as a batch holds are there.
 
-        ``still_ours`` is asked once the partition is free; a batch fetched before a rebalance is
-        dropped, and fetched again by the partition's owner.
+        Whether they are still ours is asked once the partition is free: those fetched before a rebalance
+        are dropped, and fetched again by the partition's owner.
         """
         owned = self._owned.get(partition)
         if owned is None:
             return
-        async with owned.lock:
-            await self._committed(owned)
-            if self._failed or not owned.open or not still_ours():
-                return
-            next_offset, forwarded = owned.sources[topic].next_offset, topic != self._options.event_topic
-            records = [
-                Record(r.offset, r.timestamp, r.key, r.value, r.headers, forwarded)
-                for r in fetched
-                if r.offset >= next_offset
-            ]
-            if records:
-                await self._run(partition, owned, topic, records)
+        await owned.inbox.put(fetched)
+        if owned.work is None or owned.work.done():
+            owned.work = asyncio.create_task(self._work(partition, owned))
 
-    async def tick(self, still_ours: Callable[..., bool]) -> None:
+    async def tick(self, still_ours: Callable[[], bool]) -> None:
         """Call the stage without records for each partition that has had none for ``tick_s``."""
         for partition, owned in list(self._owned.items()):
-            if owned.lock.locked() or monotonic() - owned.touched_at < self._options.tick_s:
+            busy = owned.inbox or owned.lock.locked()
+            if busy or monotonic() - owned.touched_at < self._options.tick_s:
                 continue
             async with owned.lock:
                 await self._committed(owned)
@@ -187,6 +142,30 @@ class Partitions:
             self._failed = True
             log.critical("worker ends", failure=what, error=repr(error), **where)
             await self._on_failure(error)
+
+    async def _work(self, partition: int, owned: OwnedPartition) -> None:
+        """Pass all that waits through the stage, transaction after transaction."""
+        try:
+            while owned.inbox:
+                async with owned.lock:
+                    await self._committed(owned)
+                    topic, fetched = owned.inbox.take()
+                    if not self._failed and owned.open:
+                        await self._run_fetched(partition, owned, topic, fetched)
+        except Exception as error:
+            await self.fail(error, "batch failed", partition=partition)
+
+    async def _run_fetched(
+        self, partition: int, owned: OwnedPartition, topic: str, fetched: Sequence[Any]
+    ) -> None:
+        next_offset, forwarded = owned.sources[topic].next_offset, topic != self._options.event_topic
+        records = [
+            Record(r.offset, r.timestamp, r.key, r.value, r.headers, forwarded)
+            for r in fetched
+            if r.offset >= next_offset
+        ]
+        if records:
+            await self._run(partition, owned, topic, records)
 
     async def _run(
         self, partition: int, owned: OwnedPartition, topic: str | None, records: list[Record]
@@ -241,7 +220,8 @@ class Partitions:
             for topic in self._options.source_topics
         }
         sources = {topic: Source(at.offset) for topic, at in found.items()}
-        return OwnedPartition(writer, sources, found[self._options.event_topic].metadata)
+        said, inbox = found[self._options.event_topic].metadata, Inbox(self._options.max_batch)
+        return OwnedPartition(writer, sources, said, inbox)
 
     async def _guarded(self, partition: int, commit: Awaitable[None]) -> None:
         try:

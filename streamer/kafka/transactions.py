@@ -45,7 +45,7 @@ class TransactionalWriter:
             bootstrap_servers=options.bootstrap,
             transactional_id=f"{options.application_id}-{options.event_topic}-{partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-            compression_type="zstd",
+            compression_type="snappy",
             max_batch_size=BATCH_BYTES,
             linger_ms=0,
             retry_backoff_ms=RETRY_BACKOFF_MS,

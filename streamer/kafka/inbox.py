@@ -1,0 +1,56 @@
+"""What was fetched of one partition and waits for its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+
+class Fetched(NamedTuple):
+    """Consumer records of one fetch, all of ``topic``. ``still_ours``: no rebalance has come since."""
+
+    topic: str
+    records: Sequence[Any]
+    still_ours: Callable[[], bool]
+
+
+class Inbox:
+    """Fetched records in their order: at most ``most``, or one fetch of more, whoever has more waits.
+
+    Who takes gets all that goes into one transaction, so a partition that keeps up has small ones, and
+    one whose transactions take long, or that is behind, has large ones.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: deque[Fetched] = deque()
+        self._records = 0
+        self._taken = asyncio.Event()
+
+    def __len__(self) -> int:
+        """How many records wait."""
+        return self._records
+
+    async def put(self, fetched: Fetched) -> None:
+        """Add at least one record; waits while there is no room."""
+        while self._waiting and self._records + len(fetched.records) > self._most:
+            self._taken.clear()
+            await self._taken.wait()
+        self._waiting.append(fetched)
+        self._records += len(fetched.records)
+
+    def take(self) -> tuple[str, list[Any]]:
+        """The topic of the oldest fetch, and its records with those of the same topic right behind it.
+
+        Without those that are no longer ours, which their partition's owner fetches again.
+        """
+        topic, taken = self._waiting[0].topic, list[Any]()
+        while self._waiting and self._waiting[0].topic == topic:
+            fetched = self._waiting.popleft()
+            self._records -= len(fetched.records)
+            if fetched.still_ours():
+                taken += fetched.records
+        self._taken.set()
+        return topic, taken
