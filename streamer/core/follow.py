@@ -184,9 +184,7 @@ class _User:
         else:
             yield from self._consider(state, moment, "crossed")
 
-    def _refute(
-        self, state: UserState, arrival: Arrival, moment: Moment, newest: bool
-    ) -> Iterable[Request]:
+    def _refute(self, state: UserState, arrival: Arrival, moment: Moment, newest: bool) -> Iterable[Request]:
         """Close an alert that the event shows to be over, or never to have been true."""
         return () if state.standing.is_idle else self._refute_episode(state, arrival, moment, newest)
 
