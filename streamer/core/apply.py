@@ -92,7 +92,7 @@ def _by_kind(requests: Sequence[Request]) -> _Requests:
             sorted_out.risks.append(request)
         elif type(request) is Explain:
             sorted_out.explanations.append(request)
-        else:
+        elif type(request) is Rank:
             sorted_out.ranks.append(request)
     return sorted_out
 
