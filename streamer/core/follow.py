@@ -135,7 +135,7 @@ class _User:
         silent = silence_ms >= self.setting.silence_grid_ms[0]
         if not silent or state.standing.stamp != self.setting.stamp:
             state.curve = b""
-        if silence_ms < 0 or (not silent and _newest_type(state) == PURCHASE):
+        if silence_ms < 0 or (not silent and type_code(state.ring) == PURCHASE):
             # The newest event is ahead of the clock, and was judged by itself; or it was a purchase.
             self._set_deadline(state, None)
             return
@@ -179,7 +179,7 @@ class _User:
             yield from self._judge(state, moment, max(state.scored_ms, state.last_ms, due_ms))
             return
         state.scored_ms = state.last_ms
-        if PURCHASE in (type_code(arrival.token), _newest_type(state)):
+        if PURCHASE in (type_code(arrival.token), type_code(state.ring)):
             self._set_deadline(state, None)
         else:
             yield from self._consider(state, moment, "crossed")
@@ -289,10 +289,6 @@ class _User:
                 if explained is not None:
                     decision = decision._replace(drivers=explained.drivers, outlook=explained.outlook)
             self.outputs.append(Output(moment, decision))
-
-
-def _newest_type(state: UserState) -> int:
-    return type_code(state.ring)
 
 
 def _count_only(state: UserState, token: bytes) -> None:
