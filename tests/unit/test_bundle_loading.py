@@ -145,7 +145,7 @@ def test_golden_vectors_that_differ_in_a_hidden_vector_are_refused(bundle: Path)
 def test_graphs_that_do_not_take_the_inputs_are_refused(bundle: Path) -> None:
     query = (bundle / QUERY_NAME).read_bytes()
     rewrite(bundle, ARENA_STEP_NAMES["fp32"], lambda _: query)
-    with pytest.raises(BundleError, match=r"arena-step-fp32\.onnx: input \w+ is missing, and by the manifest"):
+    with pytest.raises(BundleError, match=r"arena-step-fp32\.onnx: input \w+ is missing, and by"):
         load_bundle(bundle)
 
 
