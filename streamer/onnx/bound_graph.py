@@ -78,7 +78,8 @@ class BoundGraph:
             staged[users:] = self._arena.scratch if name == "slot" else 0
             bucket.given[name].update_inplace(staged)
         self._session.run_with_iobinding(bucket.binding)
-        return bucket.hidden.numpy()[:users]
+        # On the CPU that is the tensor's own memory, which the next run of this size writes to.
+        return bucket.hidden.numpy()[:users].copy()
 
     def _bucket(self, users: int) -> _Bucket:
         size = self._sizes[bisect_left(self._sizes, users)]

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from schemas.bundle import ARENA_REBUILD_NAMES, ARENA_STEP_NAMES, QUERY_NAME, STEP_NAME
+from schemas.bundle import ARENA_REBUILD_NAMES, ARENA_STEP_NAMES, QUERY_NAME, STEP_NAME, ArenaPrecision
 from schemas.errors import BundleError, ConfigurationError
 from schemas.shared_weights import with_weights
 from streamer.bench.step_graph import step_speed
@@ -104,6 +104,19 @@ def test_those_who_are_cached_do_not_give_way_to_newcomers_of_their_batch(
     model.encode(asked)
     # The first 128 are 50 newcomers with two tokens each and 78 known ones, then 72 known ones with one.
     assert stepped == [128, 50, 72]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("events", [5, 40])
+def test_many_in_one_call_are_told_what_each_is_told_alone(precision: ArenaPrecision, events: int) -> None:
+    people = [Shopper(f"u{number}", np.random.default_rng([2, number])) for number in range(140)]
+    for person in people:
+        for _ in range(events):
+            person.happen(63)
+    asked = [person.encoding(appended=True) for person in people]
+    together = OnnxRiskModel(loaded(precision), 128).encode(asked)
+    alone = OnnxRiskModel(loaded(precision), 1)
+    assert [row.tobytes() for row in together] == [alone.encode([one])[0].tobytes() for one in asked]
 
 
 def test_a_step_writes_in_place_into_its_slots_alone() -> None:
