@@ -16,7 +16,7 @@ demo: $(DEMO)  ## real alerts from real shopping data; ARGS="--headless --report
 	@$(BIN)/streamer demo $(ARGS)
 
 test: $(DEV)  ## all tests, on a real Kafka that they start themselves; ARGS="-k name", or "-n 0 -s" to look on
-	$(BIN)/python -m pytest -n logical --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n logical --dist loadscope $(ARGS)
 
 bench: $(DEV)  ## speed beside the peers; ARGS="--quick --report F"
 	@$(BIN)/streamer bench $(ARGS)

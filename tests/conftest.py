@@ -6,6 +6,8 @@ import os
 import signal
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Two cores are shared by brokers, workers and tests: numeric libraries must not take them all.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -15,18 +17,20 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# First, since xdist reads the marks in a hook of the same name.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together where they run side by side.
+class OneBroker(LoadScopeScheduling):
+    """Shares tests out by module, those that need a broker all to one process.
 
-    Those that need a broker share one, and the cores are too few for two of them at a time; others share
-    what their module prepares.
+    The cores are too few for two brokers with workers at a time.
     """
-    for item in items:
-        module = item.nodeid.partition("::")[0]
-        group = "broker" if module.startswith("tests/integration/") else module
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "broker" if module.startswith("tests/integration/") else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneBroker:
+    """What xdist asks where tests run side by side."""
+    return OneBroker(config, log)
 
 
 @pytest.fixture(autouse=True)
