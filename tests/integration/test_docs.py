@@ -60,7 +60,7 @@ def script_of(document: str, port: int) -> str:
     return "\n".join([*lines, "stop_worker"])
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/operators.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/operations.md"])
 def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
