@@ -294,5 +294,5 @@ class _User:
 def _count_only(state: UserState, token: bytes) -> None:
     """Count an event older than everything kept into the sums that no order changes."""
     late = as_array(token)
-    state.base = count_late(np.frombuffer(state.base)[np.newaxis], late).tobytes()
+    state.base = count_late(np.frombuffer(state.past)[np.newaxis], late).tobytes()
     state.running = count_late(np.frombuffer(state.running)[np.newaxis], late).tobytes()

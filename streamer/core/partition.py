@@ -16,7 +16,7 @@ from streamer.core.follow import Arrival, Setting
 from streamer.core.model import RiskModel
 from streamer.core.policy import Policy
 from streamer.core.token import place
-from streamer.core.user_state import UserState
+from streamer.core.user_state import STATE_VERSION, UserState
 
 LAGS_MS = 30_000
 """What is found longer than this after its moment, wall time, is found by a partition that lags."""
@@ -25,7 +25,7 @@ ALWAYS_MS = -NEVER_MS
 """A moment that no clock reaches."""
 
 REVIEW_SPREAD_MS = 3_600_000
-"""After a change of policy or model every user is looked at again within this time.
+"""After a change of policy, model or the states' version every user is looked at again within this time.
 
 One whose newest event is ahead of the clock is looked at once that event's moment has come.
 """
@@ -65,7 +65,7 @@ class Partition:
         self._reviews: dict[str, int] = {}
         self._rules = rules
         self._model = model
-        said = msgspec.json.encode((rules.policy, rules.any_event_returns))
+        said = msgspec.json.encode((rules.policy, rules.any_event_returns, STATE_VERSION))
         self._stamp = sha256(said + model.identity).digest()[:8]
 
     def adopt(self, user_id: str, state: UserState | None) -> None:

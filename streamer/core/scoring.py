@@ -88,7 +88,7 @@ def _take_in(places: Sequence[Place], stale: Container[str], calendar: Calendar)
     """Fold what left the rings into the bases, and the new tokens into all running values but the stale."""
     left = [request for request in places if len(request.placed.left) == TOKEN_BYTES]
     appended = [request for request in places if request.user_id not in stale]
-    before = [request.state.base for request in left] + [request.state.running for request in appended]
+    before = [request.state.past for request in left] + [request.state.running for request in appended]
     if before:
         tokens = [request.placed.left for request in left] + [request.token for request in appended]
         after = _rows(advance(_stack(before), as_array(b"".join(tokens)), calendar))
@@ -105,7 +105,7 @@ def _take_several(places: Sequence[Place], calendar: Calendar) -> None:
     if not places:
         return
     left = [as_array(request.placed.left) for request in places]
-    rows = _rows(fold(_stack([request.state.base for request in places]), left, calendar))
+    rows = _rows(fold(_stack([request.state.past for request in places]), left, calendar))
     for request, tokens, row in zip(places, left, rows, strict=True):
         request.state.base = row
         request.state.time_before_ring = float(tokens["time"][-1])
@@ -161,7 +161,7 @@ def _count_anew(states: Sequence[UserState], calendar: Calendar) -> None:
     if not states:
         return
     rings = [as_array(state.ring) for state in states]
-    rows = _rows(fold(_stack([state.base for state in states]), rings, calendar))
+    rows = _rows(fold(_stack([state.past for state in states]), rings, calendar))
     for state, row in zip(states, rows, strict=True):
         state.running = row
 

@@ -13,7 +13,12 @@ from streamer.core.aggregates import COLUMN, empty
 from streamer.core.standing import Standing
 from streamer.core.token import EVENT_HASH_AT, TOKEN_BYTES
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+"""Version 1 wrote out the aggregates of an empty past as well."""
+
+READ_VERSIONS = (STATE_VERSION - 1, STATE_VERSION)
+"""While workers are upgraded one by one, what the older ones wrote is read by the newer ones."""
+
 _AFTER_TIME = EVENT_HASH_AT - TOKEN_BYTES
 _DAYS = struct.Struct("<d")
 _DAYS_AT = 8 * COLUMN["visit_days"]
@@ -24,7 +29,8 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     """Everything kept of one user.
 
     Aggregates are packed float64 columns (:mod:`streamer.core.aggregates`): ``base`` of all that left the
-    ring, ``running`` of the whole history. ``placed`` counts the tokens ever placed in the ring.
+    ring, empty while nothing has, ``running`` of the whole history. ``placed`` counts the tokens ever placed
+    in the ring.
     ``hidden`` (packed float32) is what the model named ``model`` made of the newest token. ``risk`` is
     the newest risk and ``scored_ms`` its moment. ``curve`` (packed float64) is empty until the user has
     been silent for the first step of the grid. ``offset`` is that of the newest record applied.
@@ -32,7 +38,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
 
     version: int = STATE_VERSION
     ring: bytes = b""
-    base: bytes = NO_AGGREGATES
+    base: bytes = b""
     running: bytes = NO_AGGREGATES
     time_before_ring: float = math.nan
     placed: int = 0
@@ -44,6 +50,11 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     curve: bytes = b""
     deadline_ms: int = 0
     standing: Standing = msgspec.field(default_factory=Standing)
+
+    @property
+    def past(self) -> bytes:
+        """Aggregates of all that left the ring."""
+        return self.base or NO_AGGREGATES
 
     @property
     def last_ms(self) -> int:
@@ -71,7 +82,7 @@ def encode_state(state: UserState) -> bytes:
 
 
 def decode_state(stored: bytes) -> UserState:
-    """The state in ``stored``.
+    """The state in ``stored``, of this version or the one before; it is written back in this one.
 
     Raises:
         StateError: the bytes are damaged or were written by another version of this program.
@@ -80,15 +91,23 @@ def decode_state(stored: bytes) -> UserState:
         state = _decoder.decode(stored)
     except msgspec.MsgspecError as error:
         version = _stored_version(stored)
-        if version is not None and version != STATE_VERSION:
+        if version is not None and version not in READ_VERSIONS:
             raise _other_version(version) from error
         raise StateError(
             f"a stored user state is damaged ({error}); delete the local store so that it is recovered "
             "from the changelog"
         ) from error
     if state.version != STATE_VERSION:
-        raise _other_version(state.version)
+        _bring_up(state)
     return state
+
+
+def _bring_up(state: UserState) -> None:
+    if state.version not in READ_VERSIONS:
+        raise _other_version(state.version)
+    state.version = STATE_VERSION
+    if state.base == NO_AGGREGATES:
+        state.base = b""
 
 
 def _stored_version(stored: bytes) -> int | None:
@@ -99,7 +118,12 @@ def _stored_version(stored: bytes) -> int | None:
 
 
 def _other_version(version: int) -> StateError:
+    repair = (
+        "start the release that wrote it, or a newer one"
+        if version > STATE_VERSION
+        else "let the release in between run first, for an hour, in which it writes every state anew"
+    )
     return StateError(
-        f"a stored user state has version {version}, this program reads version {STATE_VERSION}; "
-        "start the release that wrote it, or newer"
+        f"a stored user state has version {version}, this program reads the versions "
+        f"{READ_VERSIONS[0]} and {READ_VERSIONS[1]}; {repair}"
     )

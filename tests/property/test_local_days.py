@@ -67,7 +67,7 @@ def test_running_aggregates_are_those_of_the_fold(history: list[tuple[int, str, 
     run.crash()
     run.process(arrivals[cut:])
     state = run.state("u")
-    base = np.frombuffer(state.base)[np.newaxis]
+    base = np.frombuffer(state.past)[np.newaxis]
     assert state.running == fold(base, [as_array(state.ring)], CALENDAR).tobytes()
 
 

@@ -86,6 +86,30 @@ def test_what_is_usual_comes_back_as_it_was() -> None:
     assert decode_status("") is None
 
 
+FIRST_RELEASE = (
+    '{"format":1,"said_ms":1483228800000,"worker":{"name":"w1","host":"host","pid":7,"mode":"live",'
+    '"model":"fixed","model_version":"1","model_sha256":"000000000000","policy_sha256":"000000000000",'
+    '"providers":["CPUExecutionProvider"]},"counters":{"records":9,"events":7,"skipped":{"anonymous":1}},'
+    '"clock_ms":1483228800000,"held":true,'
+    '"source":{"quiet_since_ms":1483228800000,"patience_ms":1800000,"down":false}}'
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [FIRST_RELEASE, FIRST_RELEASE.replace('"held":true', '"held":true,"of_a_later_release":{"a":[1]}')],
+    ids=["of the first release", "of a later one"],
+)
+def test_releases_read_each_others_statuses(text: str) -> None:
+    """During a rolling upgrade partitions go from newer workers to older ones and back."""
+    status = decode_status(text)
+    assert status is not None
+    assert status.worker == WORKER
+    assert status.counters == Counters(records=9, events=7, skipped={"anonymous": 1})
+    assert (status.clock_ms, status.held) == (START, True)
+    assert status.source == SourceStatus(START, 1_800_000, down=False)
+
+
 def test_rare_names_become_other() -> None:
     counts = {f"reason-{number:02}": number for number in range(1, 21)}
     once = bounded(Counters(skipped=counts)).skipped
