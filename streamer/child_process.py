@@ -11,6 +11,7 @@ from pathlib import Path
 
 from schemas.errors import ChurnStreamerError
 from streamer.broker.orphan_guard import OrphanGuard
+from streamer.secret import Secret
 from streamer.settings import ENVIRONMENT_PREFIX, Settings
 
 STOP_DEADLINE_S = 10.0
@@ -134,7 +135,8 @@ def child_environment(directory: Path, settings: Settings | None = None) -> dict
         for name in settings.__struct_fields__:
             value = getattr(settings, name)
             if value is not None:
-                environment[ENVIRONMENT_PREFIX + name.upper()] = str(value)
+                text = value.reveal() if isinstance(value, Secret) else str(value)
+                environment[ENVIRONMENT_PREFIX + name.upper()] = text
     return environment
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from schemas.decoding import EventFormat
 from schemas.errors import ConfigurationError
+from streamer.secret import MASK, Secret
 from streamer.settings_description import expected
 
 ENVIRONMENT_PREFIX = "STREAMER_"
@@ -31,17 +33,48 @@ _TOPIC_CHARACTERS = "^[a-zA-Z0-9._-]"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides how a process of the streamer runs.
 
-    A field whose ``Meta`` has ``extra={"secret": True}`` never shows its value: not in ``repr``, not in
-    an error, not in the documented table.
+    A field of type :class:`Secret` never shows its value: not in ``repr``, not in an error.
     """
 
     bootstrap: Annotated[
         str,
         Meta(
-            pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$",
+            pattern=r"^[^\s,:@/]+:\d+(,[^\s,:@/]+:\d+)*$",
             description="Kafka brokers to start from: host:port, several separated by commas.",
         ),
     ] = "127.0.0.1:9092"
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Meta(description="How brokers are spoken to: `SSL` is TLS, `SASL` says who we are."),
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] | None,
+        Meta(description="How the password is proven. `PLAIN` sends it, and only over TLS."),
+    ] = None
+    sasl_username: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="Who we are to the brokers.")
+    ] = None
+    sasl_password: Annotated[
+        Secret | None, Meta(description="Our password; never shown. Better kept in a file of its own.")
+    ] = None
+    sasl_password_file: Annotated[
+        Path | None,
+        Meta(description="File with nothing but the password; a line end after it does not count."),
+    ] = None
+    tls_ca_file: Annotated[
+        Path | None,
+        Meta(
+            description="PEM file of the authorities that may vouch for brokers. Without it those that this "
+            "machine trusts. That a broker's certificate bears its name is always checked.",
+        ),
+    ] = None
+    tls_cert_file: Annotated[
+        Path | None,
+        Meta(description="PEM file of our own certificate, for brokers that ask for one; may hold the key."),
+    ] = None
+    tls_key_file: Annotated[
+        Path | None, Meta(description="PEM file of its key, not encrypted; protect it by its permissions.")
+    ] = None
     topic_prefix: Annotated[
         str, Meta(pattern=_TOPIC_CHARACTERS + "*$", description="Put before the name of every topic.")
     ] = ""
@@ -144,9 +177,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
     ] = "info"
 
-    def __repr__(self) -> str:
-        return masked_repr(self)
-
 
 def load_settings(
     config: Path | None = None,
@@ -162,20 +192,21 @@ def load_settings(
     return Settings(**values)
 
 
-def is_secret(annotated: Any) -> bool:
-    """Whether a setting's type is marked as a secret."""
-    metadata: tuple[Any, ...] = getattr(annotated, "__metadata__", ())
-    return any(isinstance(meta, Meta) and (meta.extra or {}).get("secret", False) for meta in metadata)
-
-
-def masked_repr(struct: msgspec.Struct) -> str:
-    """``repr`` of a struct with its secret fields masked."""
-    types = get_type_hints(type(struct), include_extras=True)
-    fields = (
-        f"{name}=***" if is_secret(types[name]) else f"{name}={getattr(struct, name)!r}"
-        for name in struct.__struct_fields__
-    )
-    return f"{type(struct).__name__}({', '.join(fields)})"
+def sasl_password(settings: Settings) -> Secret | None:
+    """The password as given, or from its file. Raises :class:`ConfigurationError`."""
+    given, file = settings.sasl_password, settings.sasl_password_file
+    if file is None:
+        return given
+    if given is not None:
+        raise ConfigurationError("sasl_password and sasl_password_file are both set: leave one out")
+    try:
+        text = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigurationError(f"sasl_password_file: {file} cannot be read: {reason}") from error
+    if not text:
+        raise ConfigurationError(f"sasl_password_file: {file} is empty, a password was expected")
+    return Secret(text)
 
 
 def _from_environment(environment: Mapping[str, str], types: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,18 +246,30 @@ def _from_file(
 
 def _converted(annotated: Any, value: object, name: str, source: str, *, strict: bool) -> Any:
     try:
-        return msgspec.convert(value, annotated, strict=strict, dec_hook=_path)
+        return msgspec.convert(value, annotated, strict=strict, dec_hook=_custom)
     except (msgspec.ValidationError, NotImplementedError) as error:
-        shown = "the value (a secret)" if is_secret(annotated) else repr(value)
+        shown = "the value (a secret)" if _is_secret(annotated) else _without_credentials(repr(value))
         raise ConfigurationError(
             f"{name} in {source}: {shown} does not fit: {expected(annotated)}"
         ) from error
 
 
-def _path(expected_type: type, value: object) -> Path:
-    if expected_type is Path and isinstance(value, str) and value:
-        return Path(value)
+def _custom(expected_type: type, value: object) -> Path | Secret:
+    if isinstance(value, str) and value:
+        if expected_type is Path:
+            return Path(value)
+        if expected_type is Secret:
+            return Secret(value)
     raise NotImplementedError
+
+
+def _is_secret(annotated: Any) -> bool:
+    return Secret in (annotated, *(part for each in get_args(annotated) for part in (each, *get_args(each))))
+
+
+def _without_credentials(shown: str) -> str:
+    """Addresses without what stands before an ``@``, as in ``user:password@host``."""
+    return re.sub(r"[^\s,/'\"]*@", f"{MASK}@", shown)
 
 
 def _hint(name: str, known: Iterable[str], spelled: Callable[[str], str]) -> str:

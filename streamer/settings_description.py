@@ -11,6 +11,8 @@ from typing import Any, get_type_hints
 import msgspec
 import msgspec.inspect
 
+from streamer.secret import Secret
+
 SETTINGS_DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 
 _HEAD = """\
@@ -67,6 +69,8 @@ def _in_words(info: msgspec.inspect.Type) -> str:
             return "a text that is not empty" if min_length else "a text"
         case msgspec.inspect.DateTimeType():
             return "a time with its offset"
+        case msgspec.inspect.CustomType(cls=cls) if cls is Secret:
+            return "a text that is not empty"
         case msgspec.inspect.CustomType():
             return "a path"
         case _:

@@ -15,6 +15,7 @@ from schemas.parts import ModelReference
 from schemas.topics import EVENTS, REPARTITION, with_prefix
 from streamer.core.partition import Rules
 from streamer.kafka.application import build_application, run
+from streamer.kafka.connection import connection_of
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.topics import check_topics
 from streamer.onnx.arena_size import arena_users
@@ -93,7 +94,7 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
 def worker_options(settings: Settings) -> WorkerOptions:
     """What the Kafka shell needs to know."""
     return WorkerOptions(
-        bootstrap=settings.bootstrap,
+        connection=connection_of(settings),
         application_id=settings.application_id,
         event_topic=with_prefix(settings.topic_prefix, EVENTS),
         data_dir=settings.data_dir,

@@ -9,6 +9,7 @@ from streamer.bench.contestant import POLL_S, Contestant, Progress
 from streamer.bench.measured import Meter
 from streamer.bench.observer import Observer
 from streamer.bench.sample import Sample
+from streamer.kafka.connection import connection_of
 from streamer.kafka.replay import replay
 
 
@@ -24,7 +25,8 @@ async def score_backlog(contestant: Contestant, observer: Observer, meter: Meter
     progress = Progress(contestant.name, target, "events done")
     before = meter.read()
     first_at = before.at
-    publishing = asyncio.create_task(replay(contestant.settings.bootstrap, contestant.events_topic, records))
+    connection = connection_of(contestant.settings)
+    publishing = asyncio.create_task(replay(connection, contestant.events_topic, records))
     try:
         while not progress.is_over(done := await contestant.done(observer)):
             if first == already < done:
@@ -48,6 +50,6 @@ async def warm_up(contestant: Contestant, observer: Observer, events: int) -> No
     """Give ``events`` that nobody measures, those that a round would give next."""
     target = await contestant.done(observer) + events
     records = contestant.till.records(contestant.order.next(events))
-    await replay(contestant.settings.bootstrap, contestant.events_topic, records)
+    await replay(connection_of(contestant.settings), contestant.events_topic, records)
     await contestant.until_done(observer, target)
     contestant.published += events

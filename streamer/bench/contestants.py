@@ -14,6 +14,7 @@ from streamer.bench.prepared import Prepared
 from streamer.bench.shop import Till
 from streamer.bench.sizes import PeerName, Sizes, WorkloadName
 from streamer.child_process import worker_process
+from streamer.kafka.connection import connection_of
 from streamer.kafka.replay import replay
 from streamer.kafka.topics import changelog_topic, create_missing_topics
 from streamer.onnx.arena_size import least_arena_mb
@@ -29,7 +30,7 @@ async def worker_contestant(
     size = sizes.workloads[workload]
     found = await _contestant("worker", workload, sizes, settings, directory, size.arena_users)
     records = prepared.worker_records(size.users, SEED)
-    await replay(settings.bootstrap, changelog_topic(found.settings.application_id), records)
+    await replay(connection_of(settings), changelog_topic(found.settings.application_id), records)
     return found
 
 
@@ -44,7 +45,7 @@ async def peer_contestant(
     """A peer, not started; its users' pasts are the first records of its events topic."""
     found = await _contestant(name, workload, sizes, settings, directory, arena_users=1)
     records = prepared.peer_records(found.users, SEED)
-    progress = await replay(settings.bootstrap, found.events_topic, records)
+    progress = await replay(connection_of(settings), found.events_topic, records)
     found.primed = progress.records
     return found
 

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
+from streamer.kafka.connection import Connection
 
 
 class Observer:
@@ -37,11 +38,11 @@ class Observer:
 
 
 @asynccontextmanager
-async def observer(bootstrap: str) -> AsyncIterator[Observer]:
+async def observer(connection: Connection) -> AsyncIterator[Observer]:
     """An observer for the length of a block. Raises ``BrokerError`` where no broker answers."""
-    async with connected_admin(bootstrap) as admin:
+    async with connected_admin(connection) as admin:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
+            **connection.client_options, isolation_level="read_committed", enable_auto_commit=False
         )
         async with consumer:
             yield Observer(admin, consumer)

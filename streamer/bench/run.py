@@ -19,6 +19,7 @@ from streamer.bench.sizes import QUICK, Sizes, WorkloadName
 from streamer.bench.workload_run import Field, Say, run_workload
 from streamer.broker import LocalBroker
 from streamer.broker.starting import start_in_thread
+from streamer.kafka.connection import Connection
 from streamer.onnx.bundle import Bundle, load_bundle
 from streamer.settings import Settings
 
@@ -64,7 +65,7 @@ class Benchmark:
             sizes=self._sizes,
             settings=settings,
             prepared=await self._prepared(bundle, settings),
-            observer=await stack.enter_async_context(observer(broker.bootstrap)),
+            observer=await stack.enter_async_context(observer(Connection(broker.bootstrap))),
             broker_pid=broker.pid,
             directory=directory,
             say=self._say,

@@ -11,6 +11,7 @@ from streamer.cli.report import report_option, write_report
 from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Instant
 from streamer.files.export import ExportCounts, export_records
+from streamer.kafka.connection import connection_of
 from streamer.kafka.export import open_topic
 from streamer.settings import Settings
 
@@ -37,7 +38,7 @@ def command(
     value.
     """
     with (
-        open_topic(settings.bootstrap, settings.topic_prefix, topic) as reader,
+        open_topic(connection_of(settings), settings.topic_prefix, topic) as reader,
         ProgressLine("records") as line,
     ):
         counts = ExportCounts()

@@ -20,6 +20,7 @@ from streamer.cli.progress_line import ProgressLine
 from streamer.cli.report import report_option, write_report
 from streamer.cli.settings_option import settings_option
 from streamer.files import ReadCounts, read_events
+from streamer.kafka.connection import connection_of
 from streamer.kafka.replay import ReplayProgress, event_records, replay
 from streamer.kafka.retention import retention_warning
 from streamer.kafka.topics import TopicState, topic_states
@@ -63,7 +64,7 @@ def command(
     with ProgressLine("events") as line:
         progress = asyncio.run(
             replay(
-                settings.bootstrap,
+                connection_of(settings),
                 topic.plan.name,
                 event_records(chain(first, events)),
                 speed=speed,

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, SCORES, with_prefix
 from streamer.beside import cancel_all
 from streamer.demo.audience import Audience
+from streamer.kafka.connection import connection_of
 from streamer.settings import Settings
 
 READ_WAIT_MS = 200
@@ -26,6 +27,7 @@ class OutputsReader:
 
     def __init__(self, settings: Settings, audience: Audience) -> None:
         self._audience = audience
+        connection = connection_of(settings)
         self._scores, self._alerts, self._dead_letters, self._events = (
             with_prefix(settings.topic_prefix, name) for name in (SCORES, ALERTS, DEAD_LETTERS, EVENTS)
         )
@@ -37,7 +39,7 @@ class OutputsReader:
         ]
         self._group = settings.application_id
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap,
+            **connection.client_options,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -45,7 +47,7 @@ class OutputsReader:
             max_partition_fetch_bytes=FETCH_BYTES,
             check_crcs=False,  # Both ends are on this machine, and TCP has checked the bytes.
         )
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+        self._admin = AIOKafkaAdminClient(**connection.client_options)
         self._coordinator: int | None = None
         self._commits: list[tuple[float, int]] = []
 

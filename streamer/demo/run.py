@@ -26,6 +26,7 @@ from streamer.demo.evaluation import Confrontation, Evaluation, confront, evalua
 from streamer.demo.outputs_reader import OutputsReader
 from streamer.demo.report import AlertCounts, Report, judgement, versions_of
 from streamer.demo.source import Year, split_at
+from streamer.kafka.connection import connection_of
 from streamer.kafka.replay import KeyedRecord, ReplayProgress, replay
 from streamer.kafka.topics import create_missing_topics
 from streamer.logs import configure_logging
@@ -154,7 +155,7 @@ class Demonstration:
             self.audience.published = done + progress.records
 
         events = with_prefix(settings.topic_prefix, EVENTS)
-        await replay(settings.bootstrap, events, records, report=note)
+        await replay(connection_of(settings), events, records, report=note)
 
     def _report(
         self,

@@ -10,32 +10,31 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
+from streamer.kafka.connection import Connection
+from streamer.kafka.unreachable import why_unreachable
 
 CONNECT_DEADLINE_S = 10.0
 
 
 @asynccontextmanager
-async def connected_admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def connected_admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for the length of a block.
 
-    Raises :class:`BrokerError` within about ten seconds when no broker answers at ``bootstrap``, and when it
-    fails later.
+    Raises :class:`BrokerError` within about fifteen seconds when no broker answers or those that do refuse
+    us, and when one fails later.
     """
     admin = AIOKafkaAdminClient(
-        bootstrap_servers=bootstrap, request_timeout_ms=int(CONNECT_DEADLINE_S * 1000)
+        **connection.client_options, request_timeout_ms=int(CONNECT_DEADLINE_S * 1000)
     )
     try:
         async with asyncio.timeout(CONNECT_DEADLINE_S):
             await admin.start()
     except (KafkaError, OSError, TimeoutError) as error:
         await admin.close()
-        raise BrokerError(
-            f"no Kafka broker answers at {bootstrap}: start one (`streamer broker`), or set "
-            "STREAMER_BOOTSTRAP to where it is"
-        ) from error
+        raise BrokerError(await why_unreachable(connection)) from error
     try:
         yield admin
     except KafkaError as error:
-        raise BrokerError(f"the Kafka broker at {bootstrap} failed: {error}") from error
+        raise BrokerError(f"the Kafka broker at {connection.bootstrap} failed: {error}") from error
     finally:
         await admin.close()

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import faust
 
+from streamer.kafka.connection import Connection
 from streamer.kafka.inbox import Fetched
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.partitions import Partitions
@@ -62,7 +63,8 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
     """
     app = StreamingApp(
         options.application_id,
-        broker=[f"kafka://{address}" for address in options.bootstrap.split(",")],
+        broker=[f"kafka://{address}" for address in options.connection.bootstrap.split(",")],
+        broker_credentials=_credentials(options.connection),
         datadir=options.data_dir,
         store="rocksdb://",
         key_serializer="raw",
@@ -106,6 +108,19 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
             await asyncio.sleep(options.tick_s / 4)
 
     return app
+
+
+def _credentials(connection: Connection) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """TLS and SASL as Faust takes them."""
+    tls, sasl = connection.tls, connection.sasl
+    if sasl is not None:
+        return faust.SASLCredentials(
+            username=sasl.username,
+            password=sasl.password.reveal(),
+            ssl_context=tls,
+            mechanism=sasl.mechanism,
+        )
+    return None if tls is None else faust.SSLCredentials(tls)
 
 
 def run(app: StreamingApp) -> int:

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import BrokerError, TopicError
 from schemas.topics import with_prefix
 from streamer.kafka.admin import connected_admin
+from streamer.kafka.connection import Connection
 
 Consumed = Any
 """aiokafka's ``ConsumerRecord`` of raw bytes."""
@@ -73,33 +74,33 @@ class TopicReader:
 
 
 @contextmanager
-def open_topic(bootstrap: str, prefix: str, name: str) -> Iterator[TopicReader]:
+def open_topic(connection: Connection, prefix: str, name: str) -> Iterator[TopicReader]:
     """A reader of the topic called ``name``, or ``prefix`` and ``name``; the first that exists.
 
     Raises ``BrokerError`` where no broker answers and ``TopicError`` where there is no such topic.
     """
     with asyncio.Runner() as runner:
-        existing = runner.run(_partition_counts(bootstrap))
+        existing = runner.run(_partition_counts(connection))
         full_name = next((n for n in (name, with_prefix(prefix, name)) if n in existing), None)
         if full_name is None:
             known = ", ".join(sorted(n for n in existing if not n.startswith("__"))) or "none"
-            raise TopicError(f"there is no topic {name} at {bootstrap}; it has: {known}.")
-        consumer = runner.run(_started_consumer(bootstrap))
+            raise TopicError(f"there is no topic {name} at {connection.bootstrap}; it has: {known}.")
+        consumer = runner.run(_started_consumer(connection))
         try:
             yield TopicReader(runner, consumer, full_name, existing[full_name])
         finally:
             runner.run(consumer.stop())
 
 
-async def _partition_counts(bootstrap: str) -> dict[str, int]:
+async def _partition_counts(connection: Connection) -> dict[str, int]:
     """Partitions of each topic. Asked without names: a broker may create a topic that is asked for."""
-    async with connected_admin(bootstrap) as admin:
+    async with connected_admin(connection) as admin:
         return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
 
 
-async def _started_consumer(bootstrap: str) -> Any:
+async def _started_consumer(connection: Connection) -> Any:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **connection.client_options,
         isolation_level="read_committed",
         enable_auto_commit=False,
         max_partition_fetch_bytes=_FETCH_BYTES,
@@ -108,5 +109,5 @@ async def _started_consumer(bootstrap: str) -> Any:
         await consumer.start()
     except KafkaError as error:
         await consumer.stop()
-        raise BrokerError(f"reading from {bootstrap} failed: {error}") from error
+        raise BrokerError(f"reading from {connection.bootstrap} failed: {error}") from error
     return consumer

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
+from streamer.kafka.connection import Connection
 
 # A transaction's marker takes an offset and is no record. This many last offsets are read to tell them apart.
 COUNTED: Final = 20
@@ -29,7 +30,9 @@ class LogEnd(NamedTuple):
     newest_ms: int | None
 
 
-async def log_ends(bootstrap: str, read_to: Mapping[TopicPartition, int]) -> dict[TopicPartition, LogEnd]:
+async def log_ends(
+    connection: Connection, read_to: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, LogEnd]:
     """The ends of the partitions in ``read_to``, which all exist, and what is left from those offsets on.
 
     Raises :class:`BrokerError` when the broker does not answer.
@@ -37,13 +40,13 @@ async def log_ends(bootstrap: str, read_to: Mapping[TopicPartition, int]) -> dic
     if not read_to:
         return {}
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
+        **connection.client_options, isolation_level="read_committed", enable_auto_commit=False
     )
     try:
         await consumer.start()
         return await _log_ends(consumer, read_to)
     except KafkaError as error:
-        raise BrokerError(f"reading from {bootstrap} failed: {error}") from error
+        raise BrokerError(f"reading from {connection.bootstrap} failed: {error}") from error
     finally:
         await consumer.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamer.kafka.connection import Connection
 from streamer.kafka.topics import changelog_topic
 
 
@@ -12,7 +13,7 @@ from streamer.kafka.topics import changelog_topic
 class WorkerOptions:
     """Settings of one worker process.
 
-    bootstrap: ``host:port`` of one or more brokers, separated by commas.
+    connection: how to reach the brokers.
     application_id: consumer group, prefix of the transactional ids and of the changelog topic.
     event_topic: the topic to consume.
     repartition_topic: the topic through which partitions forward records to each other, if they do; as many
@@ -24,7 +25,7 @@ class WorkerOptions:
     live: whether wall time may move the clock of a partition that has caught up.
     """
 
-    bootstrap: str
+    connection: Connection
     application_id: str
     event_topic: str
     data_dir: Path

@@ -208,7 +208,7 @@ class Partitions:
         return offsets
 
     async def _committed_offsets(self) -> Mapping[TopicPartition, Committed]:
-        async with connected_admin(self._options.bootstrap) as admin:
+        async with connected_admin(self._options.connection) as admin:
             return await committed_offsets(admin, self._options.application_id)
 
     def _owned_from(

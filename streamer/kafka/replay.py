@@ -22,6 +22,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from schemas.encoding import encode_event
 from schemas.errors import BrokerError, TopicError
 from schemas.event import Event
+from streamer.kafka.connection import Connection
 
 KeyedRecord = tuple[bytes, bytes, int]
 """Key, value, Kafka timestamp in epoch milliseconds."""
@@ -62,7 +63,7 @@ def event_records(events: Iterable[Event]) -> Iterator[KeyedRecord]:
 
 
 async def replay(
-    bootstrap: str,
+    connection: Connection,
     topic: str,
     records: Iterable[KeyedRecord],
     *,
@@ -79,7 +80,7 @@ async def replay(
     Raises ``BrokerError`` and ``TopicError``.
     """
     progress = ReplayProgress()
-    async with _producer(bootstrap, topic) as producer:
+    async with _producer(connection, topic) as producer:
         partitions = sorted(await producer.partitions_for(topic))
         publisher = _Publisher(producer, topic, partitions)
         try:
@@ -160,9 +161,9 @@ class _Publisher:
 
 
 @asynccontextmanager
-async def _producer(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaProducer]:
+async def _producer(connection: Connection, topic: str) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **connection.client_options,
         enable_idempotence=True,
         compression_type="zstd",
         max_batch_size=_BATCH_BYTES,
@@ -182,6 +183,6 @@ async def _producer(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaProduce
             "`streamer topics` shows it"
         ) from error
     except KafkaError as error:
-        raise BrokerError(f"publishing to {topic} at {bootstrap} failed: {error}") from error
+        raise BrokerError(f"publishing to {topic} at {connection.bootstrap} failed: {error}") from error
     finally:
         await producer.stop()

@@ -20,6 +20,7 @@ from aiokafka.errors import for_code
 from schemas.errors import TopicError
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, REPARTITION, TOPICS, with_prefix
 from streamer.kafka.admin import connected_admin
+from streamer.kafka.connection import connection_of
 from streamer.settings import Settings
 
 APPENDED_BY_WORKER = (ALERTS, DECISIONS, DEAD_LETTERS)
@@ -103,7 +104,7 @@ async def topic_states(settings: Settings) -> list[TopicState]:
     Where it does not exist, ``settings.partitions`` do. Raises :class:`BrokerError` within about ten
     seconds when no broker answers.
     """
-    async with connected_admin(settings.bootstrap) as admin:
+    async with connected_admin(connection_of(settings)) as admin:
         return await _states(admin, settings)
 
 
@@ -113,7 +114,7 @@ async def create_missing_topics(settings: Settings) -> list[str]:
     Topics that exist are left as they are. Raises :class:`TopicError` when the broker refuses one,
     :class:`BrokerError` when none answers.
     """
-    async with connected_admin(settings.bootstrap) as admin:
+    async with connected_admin(connection_of(settings)) as admin:
         missing = [state.plan for state in await _states(admin, settings) if state.partitions is None]
         if not missing:
             return []

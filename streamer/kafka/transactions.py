@@ -42,7 +42,7 @@ class TransactionalWriter:
         self._group = options.application_id
         self._changelog = options.changelog_topic
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=options.bootstrap,
+            **options.connection.client_options,
             transactional_id=f"{options.application_id}-{options.event_topic}-{partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             compression_type="snappy",

@@ -12,6 +12,7 @@ from schemas.topics import EVENTS, REPARTITION, with_prefix
 from streamer.counters import Counters, total
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, Group, Member, committed_offsets, describe_group
+from streamer.kafka.connection import connection_of
 from streamer.kafka.log_ends import LogEnd, log_ends
 from streamer.kafka.topics import TopicState, repair_of, topic_states
 from streamer.settings import Settings
@@ -82,7 +83,8 @@ class Deployment(msgspec.Struct, frozen=True):
 async def observe(settings: Settings, now_ms: int) -> Deployment:
     """Ask the broker. Raises :class:`BrokerError` when it does not answer."""
     topics = await topic_states(settings)
-    async with connected_admin(settings.bootstrap) as admin:
+    connection = connection_of(settings)
+    async with connected_admin(connection) as admin:
         committed = await committed_offsets(admin, settings.application_id)
         group = await describe_group(admin, settings.application_id)
     sources = {with_prefix(settings.topic_prefix, name) for name in (EVENTS, REPARTITION.name)}
@@ -92,9 +94,7 @@ async def observe(settings: Settings, now_ms: int) -> Deployment:
         if state.plan.name in sources
         for tp in (TopicPartition(state.plan.name, number) for number in range(state.partitions or 0))
     }
-    return deployment_of(
-        settings, now_ms, topics, group, committed, await log_ends(settings.bootstrap, read_to)
-    )
+    return deployment_of(settings, now_ms, topics, group, committed, await log_ends(connection, read_to))
 
 
 def deployment_of(

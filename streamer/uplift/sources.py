@@ -15,6 +15,7 @@ from schemas.event import Event, Skipped
 from streamer.files import read_events
 from streamer.files.kind import kind_of
 from streamer.files.streams import reading
+from streamer.kafka.connection import connection_of
 from streamer.kafka.export import open_topic
 from streamer.settings import Settings
 
@@ -33,7 +34,7 @@ def decisions(source: str, settings: Settings) -> Iterator[Decision]:
     if path is not None:
         yield from _decisions_of_file(path)
         return
-    with open_topic(settings.bootstrap, settings.topic_prefix, source) as reader:
+    with open_topic(connection_of(settings), settings.topic_prefix, source) as reader:
         for record in reader.records():
             try:
                 yield _DECODER.decode(record.value or b"")
@@ -53,7 +54,7 @@ def events(source: str, settings: Settings) -> Iterator[Event]:
     if path is not None:
         yield from read_events(path)
         return
-    with open_topic(settings.bootstrap, settings.topic_prefix, source) as reader:
+    with open_topic(connection_of(settings), settings.topic_prefix, source) as reader:
         for record in reader.records():
             content_type = content_type_of(record.headers)
             try:

@@ -19,6 +19,7 @@ from schemas.decoding import decode_event
 from schemas.event import Event, Item
 from schemas.topics import EVENTS, with_prefix
 from streamer.files import write_events
+from streamer.kafka.connection import connection_of
 from streamer.kafka.replay import ReplayProgress, event_records, replay
 from tests.integration.conftest import Broker
 from tests.integration.shop import STREAMER, Shop, wait_for
@@ -93,9 +94,9 @@ def test_a_pace_spreads_the_events(shop: Shop) -> None:
         seen.append(progress.records)
 
     records = list(event_records(history(100)))
-    bootstrap, topic = shop.environment["STREAMER_BOOTSTRAP"], shop.topic(EVENTS)
-    by_rate = asyncio.run(replay(bootstrap, topic, records, rate=200, report=watch))
-    by_time = asyncio.run(replay(bootstrap, topic, records, speed=99 * 60 * 2))
+    connection, topic = connection_of(shop.settings), shop.topic(EVENTS)
+    by_rate = asyncio.run(replay(connection, topic, records, rate=200, report=watch))
+    by_time = asyncio.run(replay(connection, topic, records, speed=99 * 60 * 2))
     # A pace is a lower bound on the time that it takes, however slow the machine is.
     assert by_rate.seconds >= 99 / 200 - 0.02
     assert by_time.seconds >= 0.5 - 0.02

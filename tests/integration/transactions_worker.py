@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from streamer.kafka.application import build_application, run
+from streamer.kafka.connection import Connection
 from streamer.kafka.options import WorkerOptions
 from streamer.repartition import partition_of
 from streamer.stage import Message, Outcome, Record
@@ -155,7 +156,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     arguments = msgspec.json.decode(sys.argv[1].encode(), type=WorkerArguments)
     options = WorkerOptions(
-        bootstrap=arguments.bootstrap,
+        connection=Connection(arguments.bootstrap),
         application_id=arguments.application_id,
         event_topic=arguments.event_topic,
         data_dir=Path(arguments.data_dir),

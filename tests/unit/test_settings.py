@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import pytest
-from msgspec import Meta
 
 from schemas.errors import ConfigurationError
-from streamer.settings import ENVIRONMENT_PREFIX, Settings, load_settings, masked_repr
+from streamer.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from streamer.settings_description import SETTINGS_DOCUMENT, settings_table
 
 
@@ -109,16 +106,6 @@ def test_a_wrong_file_is_refused_in_words(directory: Path, text: str, words: lis
         load_settings(environment={})
     for word in words:
         assert word in str(refusal.value)
-
-
-def test_a_secret_never_shows() -> None:
-    class WithSecret(msgspec.Struct):
-        user: str
-        password: Annotated[str, Meta(extra={"secret": True})]
-
-    shown = masked_repr(WithSecret("crm", "hunter2"))
-    assert "crm" in shown
-    assert "hunter2" not in shown
 
 
 def test_the_documented_table_agrees_with_the_settings() -> None:

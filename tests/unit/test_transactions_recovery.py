@@ -9,6 +9,7 @@ import pytest
 from faust.types import TP
 
 from streamer.kafka.application import build_application
+from streamer.kafka.connection import Connection
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.recovery import PositionRecovery, PositionTableManager
 from streamer.kafka.store import PartitionStore
@@ -39,7 +40,7 @@ class IdleStage:
 @pytest.fixture
 def recovery(tmp_path: Path) -> PositionRecovery:
     """Two active changelog partitions with ends 10 and 20, restored up to 4 and 19."""
-    options = WorkerOptions("localhost:1", "app", "events", tmp_path)
+    options = WorkerOptions(Connection("localhost:1"), "app", "events", tmp_path)
     app = build_application(options, IdleStage())
     app.conf.tabledir.mkdir(parents=True)
     app.finalize()

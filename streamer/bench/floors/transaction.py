@@ -11,6 +11,7 @@ from schemas.encoding import JSON_HEADERS
 from schemas.topics import EVENTS, SCORES, with_prefix
 from streamer.bench.floors.spec import FloorSpec, Pooled, Spent, spending
 from streamer.kafka.committed import Committed
+from streamer.kafka.connection import Connection
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.transactions import TransactionalWriter
 from streamer.stage import Message, Outcome
@@ -21,7 +22,7 @@ async def transaction(spec: FloorSpec) -> Spent:
     pool = _pool(spec)
     users = max(1, round(spec.users_per_transaction))
     events, scores = with_prefix(spec.prefix, EVENTS), with_prefix(spec.prefix, SCORES)
-    options = WorkerOptions(spec.bootstrap, f"{spec.prefix}floor", events, Path())
+    options = WorkerOptions(Connection(spec.bootstrap), f"{spec.prefix}floor", events, Path())
     writers = [TransactionalWriter(options, partition) for partition in range(spec.partitions)]
     await asyncio.gather(*(writer.start() for writer in writers))
     try:
