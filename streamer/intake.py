@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import structlog
 
@@ -16,6 +17,8 @@ from streamer.core.token import is_foreign, tokenise
 from streamer.counters import Counters, count
 from streamer.repartition import Repartition, unpack_place
 from streamer.stage import Message, Record
+
+PROCESSING_FAILED: Final = "processing-failed"
 
 log = structlog.get_logger(__name__)
 
@@ -50,28 +53,54 @@ class Intake:
         events: list[PartitionEvent] = []
         messages: list[Message] = []
         for record in self._received(records, partition, counters):
-            content_type = content_type_of(record.headers)
             try:
+                content_type = content_type_of(record.headers)
                 event = decode_event(record.value, content_type, record.timestamp_ms, self._event_format)
-            except MalformedEventError as error:
-                count(counters.dead_letters, error.error_class)
-                messages.append(self._dead_letter(error, record, partition))
-                continue
-            if isinstance(event, Skipped):
-                count(counters.skipped, event.reason)
-                continue
-            if self._repartition is not None:
-                elsewhere = self._repartition.forward(record, event.user_id, partition)
-                if elsewhere is not None:
-                    counters.forwarded += 1
-                    messages.append(elsewhere)
+                if isinstance(event, Skipped):
+                    count(counters.skipped, event.reason)
                     continue
+                if self._repartition is not None:
+                    elsewhere = self._repartition.forward(record, event.user_id, partition)
+                    if elsewhere is not None:
+                        counters.forwarded += 1
+                        messages.append(elsewhere)
+                        continue
+                token = tokenise(event, self._currency)
+            except MemoryError:
+                raise
+            except Exception as error:
+                # Mostly ``MalformedEventError``; whatever else it is, it comes from this record alone.
+                messages.append(self._refused(record, error, partition, counters))
+                continue
             counters.events += 1
             counters.unknown_fields += event.unknown_fields
             counters.foreign_currency += is_foreign(event, self._currency)
-            token = tokenise(event, self._currency)
             events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
         return events, messages
+
+    def refuse(
+        self,
+        records: Sequence[Record],
+        poison: Mapping[int, Exception],
+        partition: int,
+        counters: Counters,
+    ) -> list[Message]:
+        """Dead letters for events read from ``records`` that cannot be applied, which are counted as such.
+
+        ``poison``: by the event's offset, what applying it raises.
+        """
+        messages: list[Message] = []
+        for record in records if poison else ():
+            counted = Counters()
+            events, _ = self.read([record], partition, counted)
+            if not events or (error := poison.get(events[0].offset)) is None:
+                continue
+            counters.events -= counted.events
+            counters.unknown_fields -= counted.unknown_fields
+            counters.foreign_currency -= counted.foreign_currency
+            (received,) = self._received([record], partition, Counters())
+            messages.append(self._refused(received, error, partition, counters))
+        return messages
 
     def _received(self, records: Sequence[Record], partition: int, counters: Counters) -> Iterator[Record]:
         """Records of the events topic; forwarded ones as they were where they came from."""
@@ -89,9 +118,18 @@ class Intake:
             if original is not None:
                 yield original
 
-    def _dead_letter(self, error: MalformedEventError, record: Record, partition: int) -> Message:
+    def _refused(self, record: Record, error: Exception, partition: int, counters: Counters) -> Message:
+        """The dead letter of ``record``, counted by its class."""
+        if not isinstance(error, MalformedEventError):
+            error = _processing_failed(error)
+        count(counters.dead_letters, error.error_class)
         place = unpack_place(partition, record.offset)
         headers = dead_letter_headers(
             error, self._source_topic, place.partition, place.offset, record.headers
         )
         return Message(self._dead_letters, record.key, record.value, headers)
+
+
+def _processing_failed(error: Exception) -> MalformedEventError:
+    message = f"The event is well-formed, but processing it raised {type(error).__name__}: {error}"
+    return MalformedEventError(PROCESSING_FAILED, message)

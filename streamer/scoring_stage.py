@@ -10,16 +10,20 @@ import structlog
 
 from schemas.decoding import EventFormat
 from schemas.errors import StateError
+from streamer.core.apply import Applied
 from streamer.core.clock import NEVER_MS
 from streamer.core.model import RiskModel
-from streamer.core.partition import Partition, Rules
+from streamer.core.partition import Partition, PartitionEvent, Rules
+from streamer.core.poison import NOBODY, separate
+from streamer.core.requests import Explain
+from streamer.core.scoring import answer_explanations
 from streamer.core.source import SourceWatch
 from streamer.core.user_state import UserState, decode_state, encode_state
 from streamer.counters import Counters, count
 from streamer.intake import Intake
 from streamer.outputs import Messages
 from streamer.repartition import Repartition, is_announcement
-from streamer.stage import Outcome, Record
+from streamer.stage import Message, Outcome, Record
 from streamer.state_cache import StateCache
 from streamer.status.partition_status import (
     PartitionStatus,
@@ -103,7 +107,7 @@ class ScoringStage:
     def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
         """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
         opened = self._opened[partition]
-        cache, counters = opened.states, opened.counters
+        counters = opened.counters
         events, messages = self._intake.read(records, partition, counters)
         if self._repartition is not None:
             messages += self._repartition.announce(partition, now_ms)
@@ -114,33 +118,80 @@ class ScoringStage:
             now_ms = self._repartition.proven_ms(partition, now_ms)
         opened.held = self._live and now_ms is None
 
-        def read_state(user_id: str) -> UserState | None:
-            cached = cache.get(user_id)
-            if cached is not None:
-                return cached
-            stored = read(user_id.encode())
-            return None if stored is None else decode_state(stored)
-
         clock_before = opened.partition.clock_ms
-        applied = opened.partition.apply(read_state, events, now_ms, held=opened.held)
-        writes: dict[bytes, bytes | None] = {}
+        try:
+            applied, writes, told = self._apply(opened, read, events, now_ms)
+        except (StateError, MemoryError):
+            raise
+        except Exception as error:
+            self._undo(opened, read)
+            failure = {"partition": partition, "error": type(error).__name__}
+            log.warning("batch failed: looking for the records to blame", records=len(records), **failure)
+            good, poison = separate(events, lambda tried: self._attempt(opened, read, tried, now_ms))
+            log.error("dead letters: records that cannot be processed", number=len(poison), **failure)
+            applied, writes, told = self._apply(opened, read, good, now_ms)
+            refused = {event.offset: reason for event, reason in poison}
+            messages += self._intake.refuse(records, refused, partition, counters)
+        messages += told
         for decision in applied.decisions:
             if decision.action == "sent":
-                messages.append(self._messages.alert(decision, partition))
                 count(counters.alerts, decision.transition)
-            messages.append(self._messages.decision(decision))
             count(counters.decisions, decision.obstacle or decision.action)
+        clock_ms = opened.partition.clock_ms
+        if (records or writes) and clock_ms != clock_before:
+            writes[CLOCK_KEY] = msgspec.msgpack.encode(clock_ms)
+        return Outcome(writes, messages, news=(was_held, was_down) != (opened.held, self._source_down))
+
+    def _apply(
+        self, opened: _Opened, read: Read, events: Sequence[PartitionEvent], now_ms: int | None
+    ) -> tuple[Applied, dict[bytes, bytes | None], list[Message]]:
+        """Apply ``events``; returns also the users' table writes, and what is to be told."""
+        cache, number = opened.states, opened.partition.number
+
+        def read_state(user_id: str) -> UserState | None:
+            cached = cache.get(user_id)
+            return _stored(read, user_id) if cached is None else cached
+
+        applied = opened.partition.apply(read_state, events, now_ms, held=opened.held)
+        writes: dict[bytes, bytes | None] = {}
+        messages: list[Message] = []
+        for decision in applied.decisions:
+            if decision.action == "sent":
+                messages.append(self._messages.alert(decision, number))
+            messages.append(self._messages.decision(decision))
         identity = self._model.identity
         for user_id, state in applied.states.items():
             cache.put(user_id, state)
             writes[user_id.encode()] = None if state is None else encode_state(state)
             # A duplicate asks nothing: no risk bears the name of a model that has not looked at the user.
             if state is None or state.model == identity:
-                messages.append(self._messages.score(user_id, state, partition))
-        clock_ms = opened.partition.clock_ms
-        if (records or writes) and clock_ms != clock_before:
-            writes[CLOCK_KEY] = msgspec.msgpack.encode(clock_ms)
-        return Outcome(writes, messages, news=(was_held, was_down) != (opened.held, self._source_down))
+                messages.append(self._messages.score(user_id, state, number))
+        return applied, writes, messages
+
+    def _attempt(
+        self, opened: _Opened, read: Read, events: Sequence[PartitionEvent], now_ms: int | None
+    ) -> Exception | None:
+        """Apply ``events`` and take them back; returns what that raised.
+
+        What no event can be to blame for is raised on.
+        """
+        try:
+            applied, _, _ = self._apply(opened, read, events, now_ms)
+            if (nobody := applied.states.get(NOBODY)) is not None:
+                # Every graph is asked, also the one that is there for alerts.
+                answer_explanations([Explain(NOBODY, nobody, False)], self._model)
+        except (StateError, MemoryError):
+            raise
+        except Exception as error:
+            return error
+        finally:
+            self._undo(opened, read)
+        return None
+
+    def _undo(self, opened: _Opened, read: Read) -> None:
+        """Bring a partition's memory back to what is in the store."""
+        for user_id in opened.partition.undo(lambda user_id: _stored(read, user_id)):
+            opened.states.put(user_id, None)
 
     def status(self, partition: int, wall_ms: int) -> str:
         """See :meth:`streamer.stage.Stage.status`."""
@@ -170,6 +221,16 @@ class ScoringStage:
             self._source_down = down
             log.warning("source is down: decisions wait" if down else "source is back")
         return down
+
+
+def _stored(read: Read, user_id: str) -> UserState | None:
+    try:
+        stored = read(user_id.encode())
+    except Exception as error:
+        raise StateError(
+            f"the local store cannot be read ({error}); delete it so that it is recovered from the changelog"
+        ) from error
+    return None if stored is None else decode_state(stored)
 
 
 def _counted_before(said: str, partition: int) -> Counters:

@@ -63,6 +63,8 @@ class Partition:
         self._held: set[str] = set()
         self._outdated: dict[str, int] = {}
         self._reviews: dict[str, int] = {}
+        self._clock_before_ms = NEVER_MS
+        self._touched: tuple[str, ...] = ()
         self._rules = rules
         self._model = model
         said = msgspec.json.encode((rules.policy, rules.any_event_returns, STATE_VERSION))
@@ -89,6 +91,7 @@ class Partition:
         ``now_ms``: wall time where it may move the clock, else ``None``. ``held``: the partition lags behind
         wall time, so raises and escalations wait; the first batch without it takes them up again.
         """
+        self._clock_before_ms, self._touched = self.clock_ms, ()
         self._plan_reviews()
         horizons = self._move_clock(events, now_ms)
         arrivals: dict[str, list[Arrival]] = {}
@@ -96,7 +99,8 @@ class Partition:
             arrivals.setdefault(event.user_id, []).append(Arrival(record, event.offset, event.token))
         due = self._deadlines.take_due(horizons[-1])
         taken_up = [] if held else sorted(self._held)
-        states = {user_id: read(user_id) for user_id in (*arrivals, *due, *taken_up)}
+        self._touched = (*arrivals, *due, *taken_up)
+        states = {user_id: read(user_id) for user_id in self._touched}
         for user_id, state in states.items() if self._reviews else ():
             review_ms = self._reviews.pop(user_id, None)
             if review_ms is not None and state is not None:
@@ -118,6 +122,17 @@ class Partition:
         for user_id, state in applied.states.items():
             self.adopt(user_id, state)
         return applied
+
+    def undo(self, read: ReadState) -> tuple[str, ...]:
+        """Take the last batch back, applied or failed on its way; returns the users that it has touched.
+
+        ``read`` gives their states from before the batch, not the objects that it has changed.
+        """
+        self.clock_ms = self._clock_before_ms
+        touched, self._touched = self._touched, ()
+        for user_id in touched:
+            self.adopt(user_id, read(user_id))
+        return touched
 
     def _plan_reviews(self) -> None:
         """Give those whose deadline other rules have set an earlier one.

@@ -11,6 +11,7 @@ import pytest
 
 from schemas.parts import ModelReference
 from streamer.core.aggregates import COLUMN
+from streamer.core.model import RiskModel
 from streamer.core.partition import Rules
 from streamer.core.policy import Policy
 from streamer.core.user_state import decode_state
@@ -52,7 +53,7 @@ class Worker:
         return outcome
 
 
-def new_stage(risk_model: FixedModel | None = None, **intake: Any) -> ScoringStage:
+def new_stage(risk_model: RiskModel | None = None, **intake: Any) -> ScoringStage:
     model = ModelReference("fixed", "1", "0" * 64)
     messages = Messages(
         "shop.",
