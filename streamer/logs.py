@@ -16,6 +16,8 @@ from structlog.typing import Processor
 from streamer.log_repeats import RepeatFilter
 
 LIBRARY_LOGGERS = ("faust", "mode", "aiokafka", "aiohttp", "asyncio", "rocksdict")
+# At debug these tell what goes over the wire: passwords and customers' events.
+TALKATIVE_LOGGERS = ("aiokafka.conn", "aiokafka.producer.producer")
 
 
 def configure_logging(
@@ -67,6 +69,8 @@ def configure_logging(
         library.handlers.clear()
         library.propagate = True
         library.setLevel(library_level)
+    for name in TALKATIVE_LOGGERS:
+        logging.getLogger(name).setLevel(max(level, logging.INFO))
 
 
 def _renderers(log_format: Literal["json", "console"], *, colors: bool) -> list[Processor]:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from schemas.errors import BrokerError, ConfigurationError
@@ -28,14 +29,25 @@ class LocalBroker:
     Port and data directory stay the same through :meth:`kill` and :meth:`restart`.
     """
 
-    def __init__(self, data_dir: Path, port: int = 0, progress: Progress | None = None) -> None:
-        """Prepare a broker; ``port`` 0 takes a free one. ``progress`` hears of downloaded jars."""
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        progress: Progress | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """Prepare a broker; ``port`` 0 takes a free one. ``progress`` hears of downloaded jars.
+
+        ``settings``: Kafka's own, which come before those that this broker has of itself. It must still
+        answer at ``port`` in the clear.
+        """
         self.data_dir = data_dir.absolute()
         self.port = port or _free_port()
         self.bootstrap = f"{HOST}:{self.port}"
         self.log_file = self.data_dir / "kafka.log"
         self._controller_port = _free_port()
         self._progress = progress
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: OrphanGuard | None = None
 
@@ -116,6 +128,7 @@ class LocalBroker:
     def _write_configuration(self) -> Path:
         log_configuration_file = self.data_dir / "log4j2.properties"
         settings = broker_settings(self.data_dir / "data", self.port, self._controller_port)
+        settings |= self._settings
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             write_properties(log_configuration_file, log_settings(self.log_file))

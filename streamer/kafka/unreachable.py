@@ -7,6 +7,7 @@ import ssl
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
     IllegalSaslStateError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
@@ -24,8 +25,8 @@ async def why_unreachable(connection: Connection) -> str:
         if refusal is not None:
             return f"the Kafka broker at {address} {refusal}"
     return (
-        f"no Kafka broker answers at {connection.bootstrap} over {connection.protocol}: start one (`streamer "
-        "broker`), set STREAMER_BOOTSTRAP to where it is, or STREAMER_SECURITY_PROTOCOL to what it speaks"
+        f"no Kafka broker answers at {connection.bootstrap}: start one (`streamer broker`), or set "
+        "STREAMER_BOOTSTRAP to where it is"
     )
 
 
@@ -47,17 +48,17 @@ async def _refusal(connection: Connection, address: str) -> str | None:
             f"shows a certificate that nobody we trust vouches for ({error.verify_message}): set "
             "STREAMER_TLS_CA_FILE to its authority's certificate, or ask whose broker this is"
         )
-    except ssl.SSLError as error:
-        return (
-            f"ends the TLS handshake ({error.reason or 'no reason given'}): does it speak TLS there, and "
-            "does it ask for a certificate of ours (STREAMER_TLS_CERT_FILE)?"
-        )
     except UnsupportedSaslMechanismError:
         return "does not take this mechanism: set STREAMER_SASL_MECHANISM to one that it has"
     except (SaslAuthenticationFailed, IllegalSaslStateError) as error:
         return (
             f"does not accept our user name and password ({error}): check STREAMER_SASL_USERNAME, "
             "STREAMER_SASL_PASSWORD or STREAMER_SASL_PASSWORD_FILE, and STREAMER_SASL_MECHANISM"
+        )
+    except (KafkaConnectionError, ConnectionResetError, ssl.SSLError):
+        return (
+            f"ends connections over {connection.protocol} without a reason: set STREAMER_SECURITY_PROTOCOL "
+            "to what it speaks, and STREAMER_TLS_CERT_FILE if it asks for a certificate of ours"
         )
     except (KafkaError, OSError, TimeoutError):
         return None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import logging
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 import structlog
 
-from streamer.logs import LIBRARY_LOGGERS, configure_logging
+from streamer.logs import LIBRARY_LOGGERS, TALKATIVE_LOGGERS, configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +61,19 @@ def test_debug_hears_the_libraries_too() -> None:
     configure_logging("json", "debug", stream)
     logging.getLogger("faust.app").info("heard")
     assert "heard" in stream.getvalue()
+
+
+@pytest.mark.parametrize("name", TALKATIVE_LOGGERS)
+def test_what_goes_over_the_wire_is_unheard_even_at_debug(name: str) -> None:
+    """aiokafka prints whole requests: a password sent by PLAIN, and customers' events."""
+    assert any(
+        line.strip().startswith("log.debug(") for line in inspect.getsource(import_module(name)).splitlines()
+    )
+    stream = io.StringIO()
+    configure_logging("json", "debug", stream)
+    logging.getLogger(name).debug("Request to %s: %s", "a:1", "SaslAuthenticate(b'password')")
+    logging.getLogger(name).info("heard")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["heard"]
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
