@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 
 from schemas.decoding import EventFormat
 from schemas.errors import StateError
+from streamer.continuity import check_partition, check_topics_unchanged
 from streamer.core.apply import Applied
 from streamer.core.clock import NEVER_MS
 from streamer.core.model import RiskModel
@@ -22,6 +22,7 @@ from streamer.core.user_state import UserState, decode_state, encode_state
 from streamer.counters import Counters, count
 from streamer.intake import Intake
 from streamer.outputs import Messages
+from streamer.partition_record import CLOCK_KEY, SourceTopics, decode_record, encode_record
 from streamer.repartition import Repartition, is_announcement
 from streamer.stage import Message, Outcome, Record
 from streamer.state_cache import StateCache
@@ -34,9 +35,6 @@ from streamer.status.partition_status import (
 )
 
 log = structlog.get_logger(__name__)
-
-CLOCK_KEY = b"\xffclock"
-"""Table key of the partition's clock; no user has it, since user ids are UTF-8."""
 
 Read = Callable[[bytes], bytes | None]
 
@@ -57,7 +55,8 @@ class ScoringStage:
     ``live``: wall time counts, so a batch that comes without it is one that lags behind. ``event_format``:
     whose events the topic carries. ``currency``: the only one whose amounts count; ``None`` takes all alike.
     ``repartition``: how records come to their users' partitions, if the topic is not keyed by user.
-    ``worker``: who speaks in the partitions' statuses.
+    ``worker``: who speaks in the partitions' statuses. ``topics``: those that states are made of and lie in,
+    ``None`` where they lie in no topic.
     """
 
     def __init__(
@@ -72,8 +71,10 @@ class ScoringStage:
         event_format: EventFormat = "contract",
         currency: str | None = None,
         repartition: Repartition | None = None,
+        topics: SourceTopics | None = None,
     ) -> None:
         self._worker = worker
+        self._topics = topics
         self._intake = Intake(
             messages.source_topic, messages.topic_prefix, event_format, currency, repartition
         )
@@ -89,10 +90,13 @@ class ScoringStage:
 
     def open(self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "") -> None:
         """Take a partition over: its clock and every user's deadline come from the recovered table."""
+        check_partition(partition, self._topics)
         opened = Partition(partition, self._rules, self._model)
         for key, stored in items:
             if key == CLOCK_KEY:
-                opened.clock_ms = _decode_clock(stored)
+                record = decode_record(stored)
+                check_topics_unchanged(record.topics, self._topics)
+                opened.clock_ms = record.clock_ms
             else:
                 opened.adopt(key.decode(), decode_state(stored))
         if self._repartition is not None:
@@ -139,7 +143,7 @@ class ScoringStage:
             count(counters.decisions, decision.obstacle or decision.action)
         clock_ms = opened.partition.clock_ms
         if (records or writes) and clock_ms != clock_before:
-            writes[CLOCK_KEY] = msgspec.msgpack.encode(clock_ms)
+            writes[CLOCK_KEY] = encode_record(clock_ms, self._topics)
         return Outcome(writes, messages, news=(was_held, was_down) != (opened.held, self._source_down))
 
     def _apply(
@@ -208,6 +212,7 @@ class ScoringStage:
                 clock_ms=None if clock_ms == NEVER_MS else clock_ms,
                 held=opened.held,
                 source=source,
+                topics=self._topics,
             )
         )
 
@@ -241,13 +246,3 @@ def _counted_before(said: str, partition: int) -> Counters:
         log.warning("counts start from nothing", partition=partition, reason=str(error))
         return Counters()
     return Counters() if status is None else status.counters
-
-
-def _decode_clock(stored: bytes) -> int:
-    try:
-        return msgspec.msgpack.decode(stored, type=int)
-    except msgspec.MsgspecError as error:
-        raise StateError(
-            f"a partition's stored clock is damaged ({error}); delete the local store so that it is "
-            "recovered from the changelog"
-        ) from error

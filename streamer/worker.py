@@ -13,6 +13,7 @@ import structlog
 from schemas.errors import ConfigurationError
 from schemas.parts import ModelReference
 from schemas.topics import EVENTS, REPARTITION, with_prefix
+from streamer.continuity import check_continuity
 from streamer.core.partition import Rules
 from streamer.kafka.application import build_application, run
 from streamer.kafka.connection import connection_of
@@ -22,6 +23,7 @@ from streamer.onnx.arena_size import arena_users
 from streamer.onnx.bundle import Bundle, load_bundle
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.outputs import Messages, churn_in_words, policy_hash
+from streamer.partition_record import SourceTopics
 from streamer.policy_file import load_policy
 from streamer.repartition import Repartition
 from streamer.scoring_stage import ScoringStage
@@ -40,7 +42,8 @@ def run_worker(settings: Settings) -> int:
     """
     bundle = load_bundle(_bundle_path(settings), settings.device, settings.arena_precision)
     partitions = asyncio.run(check_topics(settings))
-    stage = build_stage(settings, bundle, partitions)
+    topics = asyncio.run(check_continuity(settings, partitions))
+    stage = build_stage(settings, bundle, partitions, topics)
     app = build_application(worker_options(settings), stage)
     log.info(
         "worker starts",
@@ -60,8 +63,13 @@ def run_worker(settings: Settings) -> int:
     return code
 
 
-def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringStage:
-    """The scoring stage for ``bundle`` under ``settings``; the events topic has ``partitions``."""
+def build_stage(
+    settings: Settings, bundle: Bundle, partitions: int, topics: SourceTopics | None = None
+) -> ScoringStage:
+    """The scoring stage for ``bundle`` under ``settings``; the events topic has ``partitions``.
+
+    ``topics``: those that states are made of and lie in, ``None`` where they lie in no topic.
+    """
     manifest = bundle.manifest
     check_time_zone(settings.time_zone, manifest.time_zone)
     model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
@@ -88,6 +96,7 @@ def build_stage(settings: Settings, bundle: Bundle, partitions: int) -> ScoringS
         event_format=settings.event_format,
         currency=settings.currency,
         repartition=_repartition(settings, partitions),
+        topics=topics,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,32 @@ class LogEnd(NamedTuple):
     end: int
     left: int
     newest_ms: int | None
+
+
+class Span(NamedTuple):
+    """Offset of the first record that there is, and offset after the last one, committed or not."""
+
+    beginning: int
+    end: int
+
+
+async def log_spans(
+    connection: Connection, partitions: Iterable[TopicPartition]
+) -> dict[TopicPartition, Span]:
+    """Where the partitions, which all exist, begin and end. Raises as :func:`log_ends`."""
+    wanted = list(partitions)
+    if not wanted:
+        return {}
+    consumer = AIOKafkaConsumer(**connection.client_options, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        beginnings = await consumer.beginning_offsets(wanted)
+        ends = await consumer.end_offsets(wanted)
+    except KafkaError as error:
+        raise BrokerError(f"reading from {connection.bootstrap} failed: {error}") from error
+    finally:
+        await consumer.stop()
+    return {tp: Span(beginnings[tp], ends[tp]) for tp in wanted}
 
 
 async def log_ends(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, cast
 
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery, ServiceStopped
-from faust.types import TP
+from faust.types import TP, ConsumerT
 from mode.services import WaitArgT
 from mode.utils.times import Seconds
 
+from schemas.errors import StateError
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.store import PartitionStore
 
@@ -53,6 +55,20 @@ class PositionRecovery(Recovery):
         # this one at once, with whatever table there is.
         super()._set_recovery_started()
         self.signal_recovery_end.clear()
+
+    async def _build_offsets(
+        self, consumer: ConsumerT, tps: set[TP], destination: Counter[TP], title: str
+    ) -> None:
+        # Faust would say so as well, save where the changelog ends after its first record.
+        await super()._build_offsets(consumer, tps, destination, title)
+        beyond = sorted(tp for tp in tps if destination[tp] > self.active_highwaters[tp])
+        if beyond:
+            numbers = ", ".join(str(tp.partition) for tp in beyond)
+            raise StateError(
+                f"the local store has seen more of {beyond[0].topic} than there is (partitions {numbers}): "
+                "the changelog was truncated or created anew. Delete the folder STREAMER_DATA_DIR of every "
+                "worker: the states are then those that the changelog has"
+            )
 
     async def _wait(self, coro: WaitArgT, timeout: Seconds | None = None) -> None:  # noqa: ASYNC109 - Faust's
         try:

@@ -29,6 +29,12 @@ FORWARDED_RETENTION_MS = 14 * 24 * 3600 * 1000
 VISIBLE_DEADLINE_S = 30.0
 TABLE_NAME = "users"
 CHANGELOG_MAX_BYTES = 1024 * 1024
+MOVE_EVENTS = (
+    "Take the events over into a topic that has as many partitions from its beginning: `streamer export "
+    f"{EVENTS} --out events.parquet`; then, with another STREAMER_TOPIC_PREFIX and another "
+    "STREAMER_APPLICATION_ID, `streamer topics --apply` and `streamer replay events.parquet`, which keys "
+    "them by user anew; and start the workers with these settings."
+)
 
 
 class TopicPlan(NamedTuple):
@@ -156,6 +162,8 @@ def repair_of(state: TopicState) -> str:
     if state.partitions is None:
         return "Create what is missing with `streamer topics --apply`."
     if state.partitions != state.plan.partitions:
+        if state.partitions < state.plan.partitions:
+            return f"Partitions of keyed records can't be added in place. {MOVE_EVENTS}"
         return (
             "Partitions that hold keyed records can't be changed in place: create the topic anew, or choose "
             "another STREAMER_TOPIC_PREFIX or STREAMER_APPLICATION_ID."

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from streamer.core.user_state import UserState, decode_state
-from streamer.scoring_stage import CLOCK_KEY, ScoringStage
+from streamer.partition_record import CLOCK_KEY
+from streamer.scoring_stage import ScoringStage
 from streamer.stage import Message, Record
 
 _BATCH_RECORDS = 8_000

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.errors import StateError
 from streamer.counters import Counters, bounded, printable
+from streamer.partition_record import SourceTopics
 
 MOST_BYTES: Final = 3_500
 """No status is longer; a broker takes 4,096 by default."""
@@ -88,6 +89,7 @@ class PartitionStatus(msgspec.Struct, frozen=True, tag=1, tag_field="format"):
 
     ``said_ms``: wall time. ``clock_ms``: the partition's clock, ``None`` before its first event.
     ``held``: raises wait, because the partition lags. ``source``: ``None`` where wall time does not count.
+    ``topics``: those that what was read comes from; ``None`` where they are not known.
     """
 
     said_ms: int
@@ -96,6 +98,7 @@ class PartitionStatus(msgspec.Struct, frozen=True, tag=1, tag_field="format"):
     clock_ms: int | None = None
     held: bool = False
     source: SourceStatus | None = None
+    topics: SourceTopics | None = None
 
 
 def encode_status(status: PartitionStatus) -> str:

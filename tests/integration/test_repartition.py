@@ -23,8 +23,8 @@ from schemas.topics import ALERTS, EVENTS, REPARTITION, SCORES
 from streamer.core.aggregates import COLUMN
 from streamer.core.user_state import decode_state
 from streamer.kafka.topics import changelog_topic
+from streamer.partition_record import CLOCK_KEY
 from streamer.repartition import ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIMESTAMP, partition_of
-from streamer.scoring_stage import CLOCK_KEY
 from tests.integration.conftest import Broker
 from tests.integration.shop import Shop, wait_for
 from tests.integration.transactions_harness import Scenario

@@ -119,6 +119,11 @@ INNER = [
         "4f248be84a02f98e",
         "gets no records; clears the end signal only while it waits for some",
     ),
+    Inner(
+        Recovery._build_offsets,
+        "c81215b6f1628a8c",
+        "called when the ends are known, with what the store has seen",
+    ),
     Inner(Recovery._set_recovery_started, "d7ecec76ecc403a0", "called before the changelogs are resumed"),
     Inner(Recovery._wait, "beac4f5e3e986d9b", "a time-out looks like a stop"),
     Inner(

@@ -17,7 +17,8 @@ from streamer.core.policy import Policy
 from streamer.core.user_state import decode_state
 from streamer.counters import Counters
 from streamer.outputs import Messages
-from streamer.scoring_stage import CLOCK_KEY, ScoringStage
+from streamer.partition_record import CLOCK_KEY
+from streamer.scoring_stage import ScoringStage
 from streamer.stage import Message, Outcome, Record
 from streamer.status.partition_status import WorkerIdentity, decode_status
 from tests.fixed_model import FixedModel
