@@ -5,7 +5,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup demo test bench lint lock clean
+.PHONY: help setup demo test bench faults lint lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,9 @@ test: $(DEV)  ## all tests, on a real Kafka that they start themselves; ARGS="-k
 
 bench: $(DEV)  ## speed beside the peers; ARGS="--quick --report F"
 	@$(BIN)/streamer bench $(ARGS)
+
+faults: $(DEV)  ## faults from outside under load, judged by a checker; ARGS="--seed 7 --report F"
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lint: $(DEV)  ## linter, formatter and types
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ from streamer.settings import Settings, load_settings
 
 DEMO_BUNDLE = Path(__file__).parents[2] / "streamer" / "demo" / "bundle"
 STREAMER = Path(sys.executable).with_name("streamer")
+WORKER = (str(STREAMER), "worker")
 
 Sent = tuple[str, bytes, int]
 """An event to publish: user id, value, Kafka timestamp."""
@@ -58,11 +59,22 @@ class Shop:
             command, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
 
-    def start_worker(self, name: str = "worker") -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, name: str = "worker", command: Sequence[str] = WORKER, **environment: str
+    ) -> subprocess.Popen[bytes]:
         """A worker process; one that is started again under the same name finds its local state."""
-        environment = {**os.environ, **self.environment, "STREAMER_INSTANCE_ID": f"{self.prefix}{name}"}
+        environment = {
+            **os.environ,
+            **self.environment,
+            "STREAMER_INSTANCE_ID": self.instance_id(name),
+            **environment,
+        }
         with (self.directory / f"{name}.log").open("ab") as log:
-            return subprocess.Popen([str(STREAMER), "worker"], env=environment, stdout=log, stderr=log)
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def instance_id(self, name: str) -> str:
+        """What the worker called ``name`` is called in its group."""
+        return f"{self.prefix}{name}"
 
     @contextlib.contextmanager
     def worker(self, name: str = "worker") -> Iterator[subprocess.Popen[bytes]]:

@@ -1,0 +1,195 @@
+"""One campaign: a shop under load, faults after one another, and the checker's judgement in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from schemas.timestamps import format_timestamp
+from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS
+from streamer.broker import LocalBroker, local_broker
+from tests.faults.checker import Observed, check
+from tests.faults.findings import Finding
+from tests.faults.fleet import Fleet
+from tests.faults.inject.field import Fault, Field
+from tests.faults.load import Load
+from tests.faults.observation import observe, undone
+from tests.faults.progress import NotRecoveredError, Progress
+from tests.faults.reading import Rows, read_topic
+from tests.faults.reference import KEPT, expect
+from tests.faults.report import Report, Struck, blame, fault_reports
+from tests.faults.sampled_offsets import check_samples
+from tests.faults.schedule import Strike
+from tests.faults.shoppers import Shoppers
+from tests.integration.shop import Shop
+
+PARTITIONS = 4
+WORKERS = ("one", "two")
+USERS = 600
+START_DEADLINE_S = 60.0
+CATCH_UP_DEADLINE_S = 180.0
+PREFIX = "faults."
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a campaign is to do. ``minutes``: no fault begins later; the rest of the schedule is left out."""
+
+    seed: int
+    schedule: Sequence[Strike]
+    faults: Mapping[str, Fault]
+    minutes: float
+    events_per_s: float = 100.0
+
+
+async def run_campaign(plan: Plan, directory: Path, say: Say) -> Report:
+    """Run the plan with everything that it leaves behind in ``directory``."""
+    with local_broker(directory / "broker") as broker:
+        shop = Shop(broker.bootstrap, PREFIX, directory, partitions=str(PARTITIONS))
+        applied = shop.run("topics", "--apply")
+        assert applied.returncode == 0, applied.stderr
+        return await _Campaign(plan, shop, broker, directory, say).run()
+
+
+class _Campaign:
+    def __init__(self, plan: Plan, shop: Shop, broker: LocalBroker, directory: Path, say: Say) -> None:
+        self._plan, self._say = plan, say
+        fleet = Fleet(shop)
+        for name in WORKERS:
+            fleet.add(name)
+        outputs = [shop.topic(topic) for topic in KEPT]
+        progress = Progress(
+            broker.bootstrap, shop.settings.application_id, shop.topic(EVENTS), outputs, PARTITIONS
+        )
+        self._field = Field(shop, broker, fleet, progress, directory, PARTITIONS)
+        shoppers = Shoppers(plan.seed, USERS)
+        self._load = Load(broker.bootstrap, shop.topic(EVENTS), shoppers.stream(), plan.events_per_s)
+        self._struck: list[Struck] = []
+        self._findings: list[Finding] = []
+        self._started_ms = _now_ms()
+
+    async def run(self) -> Report:
+        async with self._running():
+            await self._field.progress.recovery_s(self._field.all_partitions, monotonic())
+            self._say("all partitions are processed; faults begin")
+            await self._strike_all()
+            await self._finish()
+        return await asyncio.to_thread(self._judge)
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        """The load, the workers under their supervisor, and the sampling of their progress."""
+        self._load.start()
+        tasks = [
+            asyncio.create_task(self._field.fleet.supervise()),
+            asyncio.create_task(self._field.progress.watch()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._field.fleet.kill_all()
+            self._field.progress.close()
+
+    async def _strike_all(self) -> None:
+        until = monotonic() + self._plan.minutes * 60
+        for strike in self._plan.schedule:
+            if monotonic() > until:
+                self._say("the time is up; the rest of the schedule is left out")
+                return
+            await self._strike(strike)
+
+    async def _strike(self, strike: Strike) -> None:
+        counted = f"{strike.number:>3}/{len(self._plan.schedule)}"
+        from_ms, recovery_s = _now_ms(), None
+        try:
+            aftermath = await self._plan.faults[strike.kind].inject(self._field, strike)
+            recovery_s = aftermath.recovery_s
+            if recovery_s is None:
+                recovery_s = await self._field.progress.recovery_s(aftermath.partitions, aftermath.since)
+            self._say(f"{counted}  {strike}  recovered in {recovery_s:5.2f} s")
+        except (NotRecoveredError, TimeoutError, AssertionError) as error:
+            self._findings.append(Finding("not_recovered", -1, f"{strike.kind}: {error}", at_ms=from_ms))
+            self._say(f"{counted}  {strike}  FAILED: {error}")
+        self._struck.append(Struck(strike.kind, from_ms, _now_ms(), recovery_s))
+        await asyncio.sleep(strike.pause_s)
+
+    async def _finish(self) -> None:
+        """Stop the load, let the workers come to the end of it, and stop them."""
+        self._say("the load ends; the workers catch up")
+        await asyncio.to_thread(self._load.stop)
+        shop = self._field.shop
+        ends = {tp.partition: end for tp, end in (await shop.ends(shop.topic(EVENTS))).items()}
+        try:
+            await self._field.progress.reached(ends, CATCH_UP_DEADLINE_S)
+        except NotRecoveredError as error:
+            self._findings.append(Finding("unfinished", -1, str(error), at_ms=_now_ms()))
+        for worker in list(self._field.fleet.workers.values()):
+            status = await self._field.fleet.stop(worker)
+            if status not in (0, None):
+                what = f"{worker.name} ended with status {status} in the end"
+                self._findings.append(Finding("unfinished", -1, what, at_ms=_now_ms()))
+
+    def _judge(self) -> Report:
+        shop, progress = self._field.shop, self._field.progress
+        self._say("reading all topics")
+        events = read_topic(self._field.broker.bootstrap, shop.topic(EVENTS))
+        observed = observe(self._field, events)
+        self._say(f"the reference goes over {sum(map(len, events.values())):,} records, one by one")
+        expected = expect(shop.environment, events, self._field.exchanges)
+        self._say("comparing")
+        self._findings += check(observed, expected)
+        renewed = {
+            topic: (at, {p: len(rows) for p, rows in self._field.earlier[topic].items()})
+            for topic, at in self._field.renewed_at.items()
+        }
+        self._findings += check_samples(PREFIX, progress.samples, progress.ends, observed, expected, renewed)
+        return self._report(observed, events)
+
+    def _report(self, observed: Mapping[int, Observed], events: Rows) -> Report:
+        def total(topic: str) -> int:
+            return sum(len(partition.kept[topic]) for partition in observed.values())
+
+        blamed = blame(self._findings, self._struck, map(self._committed_ms, self._findings))
+        kinds = [fault.kind for fault in self._plan.faults.values()]
+        exits = Counter(
+            str(status) for worker in self._field.fleet.workers.values() for _, status in worker.exits
+        )
+        return Report(
+            faults=fault_reports(kinds, self._struck, blamed),
+            seed=self._plan.seed,
+            started_at=format_timestamp(self._started_ms),
+            seconds=round((_now_ms() - self._started_ms) / 1000, 1),
+            events=sum(map(len, events.values())),
+            alerts=total(ALERTS),
+            decisions=total(DECISIONS),
+            dead_letters=total(DEAD_LETTERS),
+            users=sum(len(partition.scores) for partition in observed.values()),
+            undone_alerts=undone(self._field, observed),
+            worker_exits=dict(sorted(exits.items())),
+            schedule=self._struck,
+            findings=self._findings,
+        )
+
+    def _committed_ms(self, finding: Finding) -> int | None:
+        """When the input that an objection is about was committed."""
+        if finding.cause is None:
+            return None
+        cause, partition = finding.cause, finding.partition
+        samples = self._field.progress.samples
+        at = next((sample.at for sample in samples if sample.committed[partition] > cause), None)
+        return None if at is None else _now_ms() - int((monotonic() - at) * 1000)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
