@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from tests.faults.checker import Observed, check
 from tests.faults.findings import Finding
 from tests.faults.fleet import Fleet
 from tests.faults.inject.field import Fault, Field
+from tests.faults.link import make_link
 from tests.faults.load import Load
 from tests.faults.observation import observe, undone
 from tests.faults.progress import NotRecoveredError, Progress
@@ -27,6 +29,8 @@ from tests.faults.report import Report, Struck, blame, fault_reports
 from tests.faults.sampled_offsets import check_samples
 from tests.faults.schedule import Strike
 from tests.faults.shoppers import Shoppers
+from tests.faults.small_disk import SmallDisk
+from tests.faults.worker_process import REDIRECT
 from tests.integration.shop import Shop
 
 PARTITIONS = 4
@@ -64,7 +68,7 @@ class _Campaign:
         self._plan, self._say = plan, say
         fleet = Fleet(shop)
         for name in WORKERS:
-            fleet.add(name)
+            fleet.add(name).wanted = False
         outputs = [shop.topic(topic) for topic in KEPT]
         progress = Progress(
             broker.bootstrap, shop.settings.application_id, shop.topic(EVENTS), outputs, PARTITIONS
@@ -75,6 +79,8 @@ class _Campaign:
         self._struck: list[Struck] = []
         self._findings: list[Finding] = []
         self._started_ms = _now_ms()
+        # As it is before any model is exchanged.
+        self._environment = dict(shop.environment)
 
     async def run(self) -> Report:
         async with self._running():
@@ -87,6 +93,7 @@ class _Campaign:
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         """The load, the workers under their supervisor, and the sampling of their progress."""
+        await self._connect()
         self._load.start()
         tasks = [
             asyncio.create_task(self._field.fleet.supervise()),
@@ -100,6 +107,22 @@ class _Campaign:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._field.fleet.kill_all()
             self._field.progress.close()
+            for link in self._field.links.values():
+                await link.close()
+            for disk in self._field.disks.values():
+                disk.unmount()
+
+    async def _connect(self) -> None:
+        """Give each worker that stays a network and a disk of its own, and let it start."""
+        for index, worker in enumerate(self._field.fleet.workers.values()):
+            link = make_link(os.getpid() * len(WORKERS) + index, self._field.broker.port, self._say)
+            self._field.links[worker.name] = link
+            await link.start()
+            worker.prefix = link.prefix
+            worker.environment[REDIRECT] = link.route
+            data_dir = Path(worker.environment["STREAMER_DATA_DIR"])
+            self._field.disks[worker.name] = SmallDisk(data_dir, self._say)
+            worker.wanted = True
 
     async def _strike_all(self) -> None:
         until = monotonic() + self._plan.minutes * 60
@@ -146,7 +169,7 @@ class _Campaign:
         events = read_topic(self._field.broker.bootstrap, shop.topic(EVENTS))
         observed = observe(self._field, events)
         self._say(f"the reference goes over {sum(map(len, events.values())):,} records, one by one")
-        expected = expect(shop.environment, events, self._field.exchanges)
+        expected = expect(self._environment, events, self._field.exchanges)
         self._say("comparing")
         self._findings += check(observed, expected)
         renewed = {

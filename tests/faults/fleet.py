@@ -60,6 +60,11 @@ class Fleet:
         candidates: Sequence[Worker] = running or list(self.workers.values())
         return candidates[number % len(candidates)]
 
+    @property
+    def ends(self) -> int:
+        """How often a process of a worker that is there has ended."""
+        return sum(len(worker.exits) for worker in self.workers.values())
+
     async def supervise(self) -> None:
         """Start what is wanted and does not run, for ever."""
         while True:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from schemas.topics import ALERTS, EVENTS, SCORES
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
+from streamer.kafka.connection import connection_of
 from streamer.kafka.topics import changelog_topic
 from tests.faults.checker import Observed
 from tests.faults.inject.field import Field
@@ -51,7 +52,7 @@ def _whole(field: Field, topic: str) -> Rows:
 
 async def _committed(field: Field) -> dict[int, Committed]:
     # librdkafka gives the string beside an offset without its end, so that it cannot be read.
-    async with connected_admin(field.broker.bootstrap) as admin:
+    async with connected_admin(connection_of(field.shop.settings)) as admin:
         found = await committed_offsets(admin, field.shop.settings.application_id)
     topic = field.shop.topic(EVENTS)
     return {tp.partition: committed for tp, committed in found.items() if tp.topic == topic}

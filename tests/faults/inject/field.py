@@ -10,17 +10,26 @@ from time import monotonic
 from typing import NamedTuple
 
 from streamer.broker import LocalBroker
+from streamer.kafka.topics import changelog_topic
 from tests.faults.fleet import Fleet, Worker
+from tests.faults.link import Link
 from tests.faults.progress import Progress
 from tests.faults.reading import Rows
 from tests.faults.reference import Exchange
 from tests.faults.schedule import Kind, Strike
+from tests.faults.small_disk import SmallDisk
 from tests.integration.shop import Shop
+
+SEATED_WITHIN_S = 60.0
 
 
 @dataclass
 class Field:
-    """``exchanges``: models taken up so far. ``earlier``: what topics held that were deleted since."""
+    """``links`` and ``disks``: the network and the disk of each worker that stays.
+
+    ``exchanges``: models taken up so far. ``earlier``: what topics of the contract held that were deleted,
+    ``renewed_at``: when the last of them was back (monotonic seconds).
+    """
 
     shop: Shop
     broker: LocalBroker
@@ -28,6 +37,8 @@ class Field:
     progress: Progress
     directory: Path
     partitions: int
+    links: dict[str, Link] = field(default_factory=dict)
+    disks: dict[str, SmallDisk] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
     earlier: dict[str, Rows] = field(default_factory=dict)
     renewed_at: dict[str, float] = field(default_factory=dict)
@@ -40,6 +51,27 @@ class Field:
         """The worker's partitions; all of them while they are being shared out."""
         owners = await self.progress.owners()
         return owners.get(self.shop.instance_id(worker.name)) or self.all_partitions
+
+    async def seated(self, worker: Worker) -> tuple[int, ...]:
+        """Wait until the worker has partitions; raises ``TimeoutError`` when it gets none in time."""
+        deadline = monotonic() + SEATED_WITHIN_S
+        while monotonic() < deadline:
+            owners = await self.progress.owners()
+            if worker.process is not None and (owned := owners.get(self.shop.instance_id(worker.name))):
+                return owned
+            await asyncio.sleep(0.1)
+        raise TimeoutError(f"{worker.name} has no partition after {SEATED_WITHIN_S:g} s")
+
+    @property
+    def changelog(self) -> str:
+        """The topic behind the workers' table."""
+        return changelog_topic(self.shop.settings.application_id)
+
+    def keep(self, topic: str, rows: Rows) -> None:
+        """Remember what a topic held that is no more."""
+        earlier = self.earlier.setdefault(topic, {partition: [] for partition in rows})
+        for partition, records in rows.items():
+            earlier[partition] += records
 
 
 class Aftermath(NamedTuple):

@@ -25,20 +25,19 @@ async def kill(field: Field, strike: Strike) -> Aftermath:
 async def terminate(field: Field, strike: Strike) -> Aftermath:
     """SIGTERM: the process ends in order; the supervisor starts it again."""
     worker = field.fleet.pick(strike.worker)
-    partitions, ended_before = await field.owned_by(worker), len(worker.exits)
-    since = monotonic()
+    partitions, ended_before = await field.seated(worker), len(worker.exits)
     worker.signal(signal.SIGTERM)
     await until(lambda: len(worker.exits) > ended_before, f"the end of {worker.name} after SIGTERM")
-    status = worker.exits[ended_before][1]
+    ended_at, status = worker.exits[ended_before]
     if status != 0:
         raise AssertionError(f"{worker.name} ended with status {status} after SIGTERM")
-    return Aftermath(partitions, since)
+    return Aftermath(partitions, ended_at)
 
 
 async def freeze(field: Field, strike: Strike) -> Aftermath:
     """SIGSTOP for longer than the session, then SIGCONT: the zombie must be fenced, and end."""
     worker = field.fleet.pick(strike.worker)
-    partitions, ended_before = await field.owned_by(worker), len(worker.exits)
+    partitions, ended_before = await field.seated(worker), len(worker.exits)
     since = monotonic()
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(SESSION_TIMEOUT_S + strike.hold_s)
@@ -73,7 +72,7 @@ async def join_and_leave(field: Field, strike: Strike) -> Aftermath:
 
 FAULTS = (
     Fault(Kind("kill", 20, (0, 0), "the signal"), kill),
-    Fault(Kind("terminate", 20, (0, 0), "the signal"), terminate),
+    Fault(Kind("terminate", 20, (0, 0), "the process's end"), terminate),
     Fault(Kind("freeze", 8, (1, 4), "the moment of freezing"), freeze),
     Fault(Kind("join-and-leave", 12, (0, 2), "the longest pause of a partition"), join_and_leave),
 )
