@@ -84,6 +84,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replication_factor: Annotated[
         int, Meta(ge=1, description="Replicas of topics that `streamer topics --apply` creates.")
     ] = 1
+    longest_outage_days: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Days without a worker that no event may be lost to; `streamer topics` warns where a "
+            "topic that workers read keeps less.",
+        ),
+    ] = 3.0
     application_id: Annotated[
         str,
         Meta(

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import click
 
 from schemas.errors import TopicError
-from schemas.topics import EVENTS, with_prefix
+from schemas.topics import ERASURES, EVENTS, REPARTITION, with_prefix
 from streamer.cli.settings_option import settings_option
+from streamer.kafka.retention import outage_warning
 from streamer.kafka.topics import TopicState, create_missing_topics, repair_of, topic_states
 from streamer.settings import Settings
 
@@ -23,7 +24,8 @@ def command(apply: bool, settings: Settings) -> None:
     """Show, check or create the topics.
 
     All topics have as many partitions as the events topic; where that is missing too, STREAMER_PARTITIONS
-    says how many. Exit code 1 when a topic is missing or does not fit.
+    says how many. Exit code 1 when a topic is missing or does not fit; a retention that is shorter than the
+    longest outage to survive (STREAMER_LONGEST_OUTAGE_DAYS) is a warning.
     """
     created = asyncio.run(create_missing_topics(settings)) if apply else []
     states = asyncio.run(topic_states(settings))
@@ -35,10 +37,23 @@ def command(apply: bool, settings: Settings) -> None:
             f"the setting partitions = {settings.partitions} has no effect",
             err=True,
         )
+    for warning in _outage_warnings(states, settings):
+        click.echo(f"warning: {warning}", err=True)
     wrong = [state for state in states if state.differences]
     if wrong:
         repairs = " ".join(dict.fromkeys(repair_of(state) for state in wrong))
         raise TopicError(f"{len(wrong)} of {len(states)} topics are missing or do not fit. {repairs}")
+
+
+def _outage_warnings(states: Sequence[TopicState], settings: Settings) -> list[str]:
+    """Of the topics that workers read."""
+    read = {with_prefix(settings.topic_prefix, name) for name in (EVENTS, ERASURES, REPARTITION.name)}
+    warnings = [
+        outage_warning(state.plan.name, state.configuration, settings.longest_outage_days)
+        for state in states
+        if state.plan.name in read and state.partitions is not None
+    ]
+    return [warning for warning in warnings if warning is not None]
 
 
 def _table(states: Sequence[TopicState], created: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Whether a topic would soon delete what is about to be replayed into it."""
+"""Whether a topic would delete what is still needed: a history about to be replayed, events that wait."""
 
 from __future__ import annotations
 
@@ -27,3 +27,23 @@ def retention_warning(topic: str, configuration: Mapping[str, str], first_ms: in
         f"and the first event is of {format_timestamp(first_ms)}: Kafka will delete such records at its next "
         "check. Set retention.ms=-1 on the topic to keep them."
     )
+
+
+def outage_warning(topic: str, configuration: Mapping[str, str], longest_outage_days: float) -> str | None:
+    """What would go wrong in a topic so configured if no worker read it for that long, or None."""
+    if "delete" not in configuration["cleanup.policy"]:
+        return None
+    retention_ms, retention_bytes = int(configuration["retention.ms"]), int(configuration["retention.bytes"])
+    if 0 <= retention_ms < longest_outage_days * MILLISECONDS_PER_DAY:
+        return (
+            f"topic {topic} keeps records for {retention_ms / MILLISECONDS_PER_DAY:.3g} days, and workers "
+            f"may be down for {longest_outage_days:g} (STREAMER_LONGEST_OUTAGE_DAYS): what is deleted before "
+            "it is read is lost. Raise retention.ms of the topic."
+        )
+    if retention_bytes >= 0:
+        return (
+            f"topic {topic} keeps {retention_bytes:,} bytes a partition, however little time that is, and "
+            f"workers may be down for {longest_outage_days:g} days (STREAMER_LONGEST_OUTAGE_DAYS): what is "
+            "deleted before it is read is lost. Set retention.bytes=-1 on the topic."
+        )
+    return None

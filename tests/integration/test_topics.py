@@ -11,7 +11,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.errors import BrokerError, TopicError
 from schemas.event import MAX_EVENT_BYTES
-from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, SCORES, TOPICS
+from schemas.topics import ALERTS, DEAD_LETTERS, ERASURES, EVENTS, SCORES, TOPICS
 from streamer import cli
 from streamer.kafka.topics import (
     changelog_topic,
@@ -148,6 +148,31 @@ def test_a_setting_without_effect_is_mentioned(
     monkeypatch.setenv("STREAMER_PARTITIONS", "9")
     assert cli.run(["topics"]) == 0
     assert "has 3 partitions and decides" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_retention_shorter_than_the_longest_outage_is_a_warning(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {"max_message_bytes": str(8 * MAX_EVENT_BYTES)}
+    day = 24 * 3600 * 1000
+    asyncio.run(create(settings, settings.topic_prefix + EVENTS, 3, retention_ms=str(2 * day), **limits))
+    erasures = {"retention_bytes": "1000000", "retention_ms": "-1", **limits}
+    asyncio.run(create(settings, settings.topic_prefix + ERASURES, 3, **erasures))
+    assert cli.run(["topics", "--apply"]) == 0
+    warnings = capsys.readouterr().err.splitlines()
+    assert [line.split()[:3] for line in warnings] == [
+        ["warning:", "topic", settings.topic_prefix + EVENTS],
+        ["warning:", "topic", settings.topic_prefix + ERASURES],
+    ]
+    assert (
+        "keeps records for 2 days, and workers may be down for 3 (STREAMER_LONGEST_OUTAGE_DAYS)"
+        in warnings[0]
+    )
+    assert "1,000,000 bytes a partition" in warnings[1]
+    monkeypatch.setenv("STREAMER_LONGEST_OUTAGE_DAYS", "1.5")
+    assert cli.run(["topics"]) == 0
+    assert EVENTS not in capsys.readouterr().err
 
 
 def test_more_replicas_than_brokers_are_refused_in_the_brokers_words(
