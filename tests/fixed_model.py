@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,24 @@ from streamer.core.changes import Likely, Outlook
 from streamer.core.features import FEATURES
 from streamer.core.model import Encoding
 from streamer.core.reference import ReferencePoint
-from streamer.core.token import as_array
+from streamer.core.token import TOKEN_BYTES, as_array, place
 
 _SILENCE = FEATURES.index("silence")
 _RATE = FEATURES.index("visit_rate")
+
+
+def one_by_one(encodings: Sequence[Encoding], ring_tokens: int) -> Iterator[Encoding]:
+    """Encodings that ask for the same, each for one token and with no more tokens than count."""
+    for whole in encodings:
+        for later in range(whole.asked - 1, -1, -1):
+            end = len(whole.ring) - later * TOKEN_BYTES
+            first = later == whole.asked - 1
+            start = 0 if first else max(end - ring_tokens * TOKEN_BYTES, 0)
+            before = whole.time_before_ring
+            if start:
+                before = float(place(whole.ring, start - TOKEN_BYTES)[0])
+            ring = whole.ring[start:end]
+            yield Encoding(whole.user_id, ring, whole.position - later, before, whole.appended)
 
 
 class FixedModel:
@@ -35,7 +49,7 @@ class FixedModel:
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         rows = []
-        for encoding in encodings:
+        for encoding in one_by_one(encodings, self.ring_tokens):
             types = as_array(encoding.ring)["type"][-4:]
             before = 0.0 if np.isnan(encoding.time_before_ring) else encoding.time_before_ring % 97
             rows.append([np.mean(types == 4), encoding.position % 10, before, len(encoding.ring)])

@@ -1,8 +1,9 @@
 """The one function of the core: state and records in, state and outputs out.
 
-``apply`` follows all users of a batch side by side. Whenever all of them wait for the model, it
-serves them together: one call of the model a round, however many users there are. A user's results
-depend only on the user's own records and the clock, so batches may be cut anywhere.
+``apply`` takes in the events that call for no decision as whole arrays, and follows the users to whom
+anything else happens side by side. Whenever all of these wait for the model, it serves them together: one
+call of the model a round, however many users there are. A user's results depend only on the user's own
+records and the clock, so batches may be cut anywhere.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from streamer.core.arrivals import Arrivals
+from streamer.core.calm import Taken, take_calm_events
 from streamer.core.changes import Decision, Output
-from streamer.core.follow import Arrival, Followed, Setting, follow
+from streamer.core.follow import Followed, Journey, follow
 from streamer.core.model import RiskModel
 from streamer.core.requests import Curve, Explain, Place, Rank, Request, RiskAt
 from streamer.core.scoring import answer_curves, answer_explanations, answer_places, answer_risks
+from streamer.core.setting import Setting
 from streamer.core.user_state import UserState
 
 
@@ -27,7 +31,7 @@ class Applied(NamedTuple):
 
 def apply(
     states: Mapping[str, UserState | None],
-    arrivals: Mapping[str, Sequence[Arrival]],
+    arrivals: Arrivals,
     setting: Setting,
     model: RiskModel,
     daily_budget: int | None = None,
@@ -35,12 +39,13 @@ def apply(
     """Apply a batch to its users.
 
     ``states``: every user with an arrival or a due deadline, ``None`` for a new one; the values are
-    updated in place. ``arrivals``: the events by user, each user's in offset order. ``daily_budget``: how
-    many raises a day this partition may send.
+    updated in place. ``daily_budget``: how many raises a day this partition may send.
     """
+    taken = take_calm_events(states, arrivals, setting, model)
     journeys = {
-        user_id: follow(user_id, state, arrivals.get(user_id, ()), setting)
+        user_id: _journey(user_id, state, taken.get(user_id), arrivals, setting)
         for user_id, state in states.items()
+        if user_id not in taken or not taken[user_id].over
     }
     followed: dict[str, Followed] = {}
     waiting = list(journeys)
@@ -65,9 +70,22 @@ def apply(
     outputs: list[Output] = [output for user in followed.values() for output in user.outputs]
     outputs.sort(key=lambda output: output.moment)
     return Applied(
-        {user_id: user.state for user_id, user in followed.items()},
+        {
+            user_id: followed[user_id].state if user_id in followed else taken[user_id].state
+            for user_id in states
+        },
         [output.decision for output in outputs],
     )
+
+
+def _journey(
+    user_id: str, state: UserState | None, taken: Taken | None, arrivals: Arrivals, setting: Setting
+) -> Journey:
+    """What is left for the rules."""
+    if taken is None:
+        return follow(user_id, state, arrivals.of(user_id), setting)
+    rest = arrivals.of(user_id, taken.events - taken.alarming)
+    return follow(user_id, taken.state, rest, setting, rest[0] if taken.alarming else None)
 
 
 class _Requests(NamedTuple):

@@ -13,47 +13,17 @@ from typing import NamedTuple
 import numpy as np
 
 from streamer.core.aggregates import count_late
-from streamer.core.calendar import Calendar
+from streamer.core.arrivals import Arrival
 from streamer.core.changes import Decision, Moment, Output, Reason
 from streamer.core.lifecycle import Situation, consider, resolve
 from streamer.core.money import spend_rate
-from streamer.core.policy import Policy
 from streamer.core.requests import Curve, Explain, Place, Rank, Request, RiskAt
 from streamer.core.rhythm import expected_next_purchase_ms
 from streamer.core.ring import Placement, put
+from streamer.core.setting import Setting
 from streamer.core.silence import next_crossing, next_fall
 from streamer.core.token import PURCHASE, as_array, place, type_code
 from streamer.core.user_state import UserState
-
-
-class Arrival(NamedTuple):
-    """An event of the user: ``record`` is the index of its record in the batch, ``offset`` its offset."""
-
-    record: int
-    offset: int
-    token: bytes
-
-
-class Setting(NamedTuple):
-    """What is the same for all users of a batch.
-
-    ``horizons_ms[i]``: deadlines up to this moment are due once record i has moved the clock. One more
-    entry stands for the end of the batch, where wall time may have moved the clock further.
-    ``any_event_returns``: churn is the absence of any event, not of purchases. ``current_ms``: what
-    falls before it is found by a partition that lags behind wall time, so raises and escalations wait.
-    ``stamp`` names policy and model: what was decided under another one is looked at again. The days of
-    the budget are those of ``calendar``.
-    """
-
-    partition: int
-    horizons_ms: Sequence[int]
-    policy: Policy
-    silence_grid_ms: tuple[int, ...]
-    ring_tokens: int
-    any_event_returns: bool
-    current_ms: int
-    stamp: bytes
-    calendar: Calendar
 
 
 class Followed(NamedTuple):
@@ -64,18 +34,29 @@ class Followed(NamedTuple):
 
 
 Steps = Generator[Request, None, None]
+Journey = Generator[Request, None, Followed]
 
 
 def follow(
-    user_id: str, state: UserState | None, arrivals: Sequence[Arrival], setting: Setting
-) -> Generator[Request, None, Followed]:
-    """Apply ``arrivals`` and every deadline that falls due before, between and after them."""
+    user_id: str,
+    state: UserState | None,
+    arrivals: Sequence[Arrival],
+    setting: Setting,
+    alarming: Arrival | None = None,
+) -> Journey:
+    """Apply ``arrivals`` and every deadline that falls due before, between and after them.
+
+    ``alarming``: the first of them, if it is in ``state`` already and only its risk is to be judged.
+    """
     user = _User(user_id, state, setting)
     for arrival in arrivals:
         due_ms = setting.horizons_ms[arrival.record]
-        if user.is_due(due_ms):
-            yield from user.decide_until(due_ms)
-        yield from user.observe(arrival)
+        if arrival is alarming:
+            yield from user.weigh(arrival)
+        else:
+            if user.is_due(due_ms):
+                yield from user.decide_until(due_ms)
+            yield from user.observe(arrival)
         if user.is_due(due_ms):
             yield from user.decide_until(due_ms, observed=arrival)
     end_ms = setting.horizons_ms[-1]
@@ -183,6 +164,13 @@ class _User:
             self._set_deadline(state, None)
         else:
             yield from self._consider(state, moment, "crossed")
+
+    def weigh(self, arrival: Arrival) -> Steps:
+        """Judge an event that is the user's newest, no purchase, and came while nothing was open."""
+        self.applied = arrival.record + 1
+        assert self.state is not None
+        moment = Moment(arrival.record, 1, self.state.last_ms, self.user_id)
+        yield from self._consider(self.state, moment, "crossed")
 
     def _refute(self, state: UserState, arrival: Arrival, moment: Moment, newest: bool) -> Iterable[Request]:
         """Close an alert that the event shows to be over, or never to have been true."""

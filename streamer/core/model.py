@@ -14,12 +14,13 @@ from streamer.core.reference import ReferencePoint
 
 
 class Encoding(NamedTuple):
-    """A user whose newest token is to be encoded.
+    """A user whose newest tokens are to be encoded.
 
     ``ring``: the user's packed tokens, newest last. ``position``: how many tokens came before the newest
     in the user's whole history. ``time_before_ring``: epoch ms of the last token that left the ring, NaN
-    when none did. ``appended``: the newest token was simply added; otherwise (a late event) what a model
-    has cached of the user is void.
+    when none did. ``appended``: the newest tokens were simply added; otherwise (a late event) what a model
+    has cached of the user is void. ``asked``: how many of the newest tokens; ``ring`` is
+    then the one after the first of these, with the others behind it.
     """
 
     user_id: str
@@ -27,6 +28,7 @@ class Encoding(NamedTuple):
     position: int
     time_before_ring: float
     appended: bool
+    asked: int = 1
 
 
 class RiskModel(Protocol):
@@ -58,7 +60,11 @@ class RiskModel(Protocol):
         ...
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
-        """Hidden vectors ``[users, width]`` after each user's newest token; a user at most once a call."""
+        """Hidden vectors ``[asked, width]`` after each token asked for, user by user, the newest last.
+
+        A user comes at most once a call. The vector after a token is that of the tokens up to it, of which
+        the last ``ring_tokens`` count, whether it is asked for alone or with others.
+        """
         ...
 
     def query(

@@ -10,11 +10,12 @@ from zlib import crc32
 import msgspec
 
 from streamer.core.apply import Applied, apply
+from streamer.core.arrivals import Arrivals
 from streamer.core.clock import NEVER_MS, advance_clock
 from streamer.core.deadlines import Deadlines
-from streamer.core.follow import Arrival, Setting
 from streamer.core.model import RiskModel
 from streamer.core.policy import Policy
+from streamer.core.setting import Setting
 from streamer.core.token import place
 from streamer.core.user_state import STATE_VERSION, UserState
 
@@ -94,12 +95,10 @@ class Partition:
         self._clock_before_ms, self._touched = self.clock_ms, ()
         self._plan_reviews()
         horizons = self._move_clock(events, now_ms)
-        arrivals: dict[str, list[Arrival]] = {}
-        for record, event in enumerate(events):
-            arrivals.setdefault(event.user_id, []).append(Arrival(record, event.offset, event.token))
+        arrivals = Arrivals(events)
         due = self._deadlines.take_due(horizons[-1])
         taken_up = [] if held else sorted(self._held)
-        self._touched = (*arrivals, *due, *taken_up)
+        self._touched = (*arrivals.user_ids, *due, *taken_up)
         states = {user_id: read(user_id) for user_id in self._touched}
         for user_id, state in states.items() if self._reviews else ():
             review_ms = self._reviews.pop(user_id, None)

@@ -7,12 +7,13 @@ from collections.abc import Container, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.aggregates import AGGREGATES, AGGREGATES_BYTES, Aggregates, advance, fold
+from streamer.core.aggregates import advance, fold
 from streamer.core.calendar import Calendar
 from streamer.core.drivers import COALITIONS, coalitions, drivers_of, importances
 from streamer.core.features import features_at
 from streamer.core.model import Encoding, RiskModel
 from streamer.core.outlook import told
+from streamer.core.packed import packed_rows, stacked
 from streamer.core.requests import Curve, Explain, Place, RiskAt
 from streamer.core.rhythm import Rhythm
 from streamer.core.ring import Placement
@@ -51,7 +52,7 @@ def answer_curves(curves: Sequence[Curve], model: RiskModel) -> None:
     last = np.array([request.state.last_ms for request in curves], dtype=np.float64)
     moments = (last[:, np.newaxis] + grid).reshape(-1)
     risks = _query([request.state for request in curves], steps, moments, model).reshape(-1, steps)
-    for request, curve in zip(curves, _rows(risks), strict=True):
+    for request, curve in zip(curves, packed_rows(risks), strict=True):
         request.state.curve = curve
 
 
@@ -69,7 +70,7 @@ def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> No
     if not explanations:
         return
     states = [request.state for request in explanations]
-    aggregates, hidden = _stack([state.running for state in states]), _hidden(states)
+    aggregates, hidden = stacked([state.running for state in states]), _hidden(states)
     moments = np.array([state.scored_ms for state in states], dtype=np.float64)
     rings = [state.ring for state in states]
     outlooks = model.outlook(hidden, features_at(aggregates, moments), rings)
@@ -91,7 +92,7 @@ def _take_in(places: Sequence[Place], stale: Container[str], calendar: Calendar)
     before = [request.state.past for request in left] + [request.state.running for request in appended]
     if before:
         tokens = [request.placed.left for request in left] + [request.token for request in appended]
-        after = _rows(advance(_stack(before), as_array(b"".join(tokens)), calendar))
+        after = packed_rows(advance(stacked(before), as_array(b"".join(tokens)), calendar))
         for request, row in zip(left, after[: len(left)], strict=True):
             request.state.base = row
             request.state.time_before_ring = float(place(request.placed.left, 0)[0])
@@ -105,7 +106,7 @@ def _take_several(places: Sequence[Place], calendar: Calendar) -> None:
     if not places:
         return
     left = [as_array(request.placed.left) for request in places]
-    rows = _rows(fold(_stack([request.state.past for request in places]), left, calendar))
+    rows = packed_rows(fold(stacked([request.state.past for request in places]), left, calendar))
     for request, tokens, row in zip(places, left, rows, strict=True):
         request.state.base = row
         request.state.time_before_ring = float(tokens["time"][-1])
@@ -127,7 +128,7 @@ def _encode(users: Sequence[tuple[str, UserState]], stale: set[str], model: Risk
         for user_id, state in users
     ]
     identity = model.identity
-    for (_, state), hidden in zip(users, _rows(model.encode(encodings)), strict=True):
+    for (_, state), hidden in zip(users, packed_rows(model.encode(encodings)), strict=True):
         state.hidden = hidden
         state.model = identity
 
@@ -141,7 +142,7 @@ def _query(
     states: Sequence[UserState], repeat: int, moments: npt.NDArray[np.float64], model: RiskModel
 ) -> npt.NDArray[np.float64]:
     """Risks at ``moments`` (epoch ms), ``repeat`` of them for each state in turn."""
-    aggregates, hidden = _stack([state.running for state in states]), _hidden(states)
+    aggregates, hidden = stacked([state.running for state in states]), _hidden(states)
     if repeat > 1:
         aggregates, hidden = np.repeat(aggregates, repeat, axis=0), np.repeat(hidden, repeat, axis=0)
     return model.query(hidden, features_at(aggregates, moments))
@@ -161,17 +162,6 @@ def _count_anew(states: Sequence[UserState], calendar: Calendar) -> None:
     if not states:
         return
     rings = [as_array(state.ring) for state in states]
-    rows = _rows(fold(_stack([state.past for state in states]), rings, calendar))
+    rows = packed_rows(fold(stacked([state.past for state in states]), rings, calendar))
     for state, row in zip(states, rows, strict=True):
         state.running = row
-
-
-def _stack(packed: Sequence[bytes]) -> Aggregates:
-    assert all(len(row) == AGGREGATES_BYTES for row in packed[:1])
-    return np.frombuffer(b"".join(packed)).reshape(-1, len(AGGREGATES))
-
-
-def _rows(array: npt.NDArray[np.float64] | npt.NDArray[np.float32]) -> list[bytes]:
-    """Each row's bytes, of at least one row."""
-    packed, width = array.tobytes(), array.shape[1] * array.itemsize
-    return [packed[at : at + width] for at in range(0, len(packed), width)]

@@ -50,7 +50,6 @@ class ArenaCache:
         self._on_gpu = device == "cuda"
         if self._on_gpu:
             self._take_memory()
-        self.batch = STEP_BUCKETS[device][-1]
         self.least_rebuilt = None if graphs.rebuild is None else LEAST_REBUILT[device]
 
     def step(

@@ -14,11 +14,6 @@ class KeyValueCache(Protocol):
     """Keys and values of users in slots, and the graphs that read and write them in place."""
 
     @property
-    def batch(self) -> int:
-        """Most users that :meth:`step` takes at once."""
-        ...
-
-    @property
     def least_rebuilt(self) -> int | None:
         """Tokens from which a user who has no slot yet is to be rebuilt, not stepped; ``None`` for never."""
         ...
@@ -47,7 +42,7 @@ class KeyValueCache(Protocol):
         ...
 
     def bus_bytes(self, users: int) -> int:
-        """Bytes that a :meth:`step` of ``users``, at most a batch, moves to a GPU and back; 0 on the CPU."""
+        """Bytes that one run for ``users`` moves to a GPU and back; 0 on the CPU."""
         ...
 
     def clear(self, slots: npt.NDArray[np.int64]) -> None:

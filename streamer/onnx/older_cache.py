@@ -23,13 +23,24 @@ class OlderCache:
         self._window = manifest.window
         self._scratch = users
         self._arena = np.zeros((users + 1, manifest.layers, 2, manifest.window, manifest.width), np.float32)
-        self.batch = BATCH
         self.least_rebuilt = None
 
     def step(
         self, inputs: TransformerInputs, positions: npt.NDArray[np.int64], slots: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
         """See the protocol."""
+        parts = [slice(start, start + BATCH) for start in range(0, len(slots), BATCH)]
+        hidden = [
+            self._step(
+                TransformerInputs(inputs.codes[part], inputs.numbers[part]), positions[part], slots[part]
+            )
+            for part in parts
+        ]
+        return np.concatenate(hidden)
+
+    def _step(
+        self, inputs: TransformerInputs, positions: npt.NDArray[np.int64], slots: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
         padded_slots = padded(slots)
         padded_slots[len(slots) :] = self._scratch
         feed = {

@@ -31,11 +31,14 @@ from streamer.onnx.slots import Entry, Slots
 
 QUERY_BATCH: Final = 1024
 
+USERS_AT_ONCE: Final = 8192
+"""Encoded side by side; bounds the memory that their inputs take."""
+
 _KEY_BYTES: Final = 12  # a packed token's time and event hash, which tell it from every other of its ring
 
 
 class _Task(NamedTuple):
-    """The last ``tokens`` tokens of the user's ring are to be run, from an empty cache if ``anew``."""
+    """The last ``tokens`` tokens are to be run, at least those asked for, from an empty cache if ``anew``."""
 
     encoding: Encoding
     entry: Entry
@@ -54,7 +57,7 @@ class OnnxRiskModel:
         self._reference = _reference_point(bundle)
         self._slots = Slots(arena_users)
         self._cache = key_value_cache(bundle, arena_users)
-        self._batch = min(self._cache.batch, arena_users)
+        self._users_at_once = min(USERS_AT_ONCE, arena_users)
         heads = bundle.manifest.alert
         self.alert_graph = bundle.alert and heads and AlertGraph(bundle.alert, bundle.manifest, heads)
 
@@ -90,15 +93,16 @@ class OnnxRiskModel:
         return self._reference
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
-        """Hidden vectors ``[users, width]`` after each user's newest token; a user at most once a call."""
+        """Hidden vectors ``[asked, width]``, user by user, the newest last; a user at most once a call."""
         for encoding in encodings:
             # Now the most recently used: those who are cached do not give way to each other's neighbours.
             self._slots.find(encoding.user_id)
-        hidden = np.empty((len(encodings), self.bundle.manifest.width), np.float32)
-        for start in range(0, len(encodings), self._batch):
-            tasks = [self._task(encoding) for encoding in encodings[start : start + self._batch]]
-            hidden[start : start + len(tasks)] = self._run(tasks)
-        return hidden
+        rows = [np.empty((0, self.bundle.manifest.width), np.float32)]
+        for start in range(0, len(encodings), self._users_at_once):
+            rows.append(
+                self._run([self._task(each) for each in encodings[start : start + self._users_at_once]])
+            )
+        return np.concatenate(rows)
 
     def outlook(
         self,
@@ -133,59 +137,86 @@ class OnnxRiskModel:
 
     def _task(self, encoding: Encoding) -> _Task:
         """What has to be run, with the user's entry brought to where it will be afterwards."""
-        ring, position = encoding.ring, encoding.position
+        ring, position, asked = encoding.ring, encoding.position, encoding.asked
         entry = self._slots.find(encoding.user_id)
-        tokens, anew = min(len(ring) // TOKEN_BYTES, self.ring_tokens), True
+        tokens, anew = 0, True
         if entry is None:
             entry = self._slots.claim(encoding.user_id)
-        elif encoding.appended and (behind := _tokens_behind(entry, ring, position)):
-            tokens, anew = behind, False
+        elif encoding.appended:
+            tokens = _tokens_behind(entry, ring, position)
+            anew = tokens < asked
+        if anew:
+            tokens = min(len(ring) // TOKEN_BYTES, self.ring_tokens + asked - 1)
         entry.position = position
         entry.newest = _key(ring, len(ring) - TOKEN_BYTES)
         return _Task(encoding, entry, tokens, anew)
 
     def _run(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
-        hidden = np.empty((len(tasks), self.bundle.manifest.width), np.float32)
-        at_once = np.array([self._is_at_once(task) for task in tasks])
-        for chosen, run in ((at_once, self._rebuild), (~at_once, self._step_through)):
-            places = np.flatnonzero(chosen)
-            if len(places):
-                hidden[places] = run([tasks[place] for place in places])
-        return hidden
-
-    def _is_at_once(self, task: _Task) -> bool:
-        least = self._cache.least_rebuilt
-        return least is not None and task.anew and least <= task.tokens
-
-    def _rebuild(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
-        counts = np.array([task.tokens for task in tasks])
-        positions = np.array([task.encoding.position for task in tasks])
-        return self._cache.rebuild(self._inputs(tasks), counts, positions, _slots_of(tasks))
-
-    def _step_through(self, tasks: list[_Task]) -> npt.NDArray[np.float32]:
-        anew = [task for task in tasks if task.anew]
-        if anew:
-            self._cache.clear(_slots_of(anew))
-        counts = np.array([task.tokens for task in tasks])
-        inputs, slots = self._inputs(tasks), _slots_of(tasks)
-        first_positions = np.array([task.encoding.position + 1 for task in tasks]) - counts
-        first_inputs = np.cumsum(counts) - counts
-        hidden = np.empty((len(tasks), self.bundle.manifest.width), np.float32)
-        for step in range(counts.max()):
-            users = np.flatnonzero(counts > step)
-            at = first_inputs[users] + step
-            round_inputs = TransformerInputs(inputs.codes[at], inputs.numbers[at])
-            hidden[users] = self._cache.step(round_inputs, first_positions[users] + step, slots[users])
-        return hidden
-
-    def _inputs(self, tasks: list[_Task]) -> TransformerInputs:
-        """Inputs of all tokens that are to be run, user after user."""
-        tokens = as_array(b"".join(task.encoding.ring[-task.tokens * TOKEN_BYTES :] for task in tasks))
+        """Hidden vectors of all that the tasks ask for, one task after the other."""
+        runs = _Runs(tasks, self._cache.least_rebuilt)
+        tokens = as_array(b"".join([task.encoding.ring[-task.tokens * TOKEN_BYTES :] for task in tasks]))
         encoding = self.bundle.manifest.token_encoding
         before = _previous_times(tasks, tokens)
-        return transformer_inputs(
+        inputs = transformer_inputs(
             tokens, before, encoding.category_buckets, encoding.item_buckets, self.calendar
         )
+        hidden = np.empty((int(runs.asked.sum()), self.bundle.manifest.width), np.float32)
+        self._rebuild(runs, inputs, hidden)
+        self._step_through(runs, inputs, hidden)
+        return hidden
+
+    def _rebuild(self, runs: _Runs, inputs: TransformerInputs, hidden: npt.NDArray[np.float32]) -> None:
+        """Run all up to the first token asked for of those users of whom that is many."""
+        users = np.flatnonzero(runs.rebuilt)
+        if len(users):
+            counts = runs.rebuilt[users]
+            within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+            at = np.repeat(runs.starts[users], counts) + within
+            positions = runs.first_positions[users] + counts - 1
+            hidden[runs.answers[users]] = self._cache.rebuild(
+                TransformerInputs(inputs.codes[at], inputs.numbers[at]), counts, positions, runs.slots[users]
+            )
+
+    def _step_through(self, runs: _Runs, inputs: TransformerInputs, hidden: npt.NDArray[np.float32]) -> None:
+        """Run the other tokens one by one, all users side by side."""
+        if len(fresh := runs.slots[runs.anew & (runs.rebuilt == 0)]):
+            self._cache.clear(fresh)
+        steps = runs.tokens - runs.rebuilt
+        for step in range(steps.max()):
+            users = np.flatnonzero(steps > step)
+            done = runs.rebuilt[users] + step
+            at = runs.starts[users] + done
+            found = self._cache.step(
+                TransformerInputs(inputs.codes[at], inputs.numbers[at]),
+                runs.first_positions[users] + done,
+                runs.slots[users],
+            )
+            unasked = runs.tokens[users] - runs.asked[users]
+            wanted = done >= unasked
+            hidden[(runs.answers[users] + done - unasked)[wanted]] = found[wanted]
+
+
+class _Runs:
+    """Tasks as columns. ``starts``: of their tokens among all; ``answers``: of what they ask for, likewise.
+
+    ``first_positions``: of their first tokens in their users' histories. ``rebuilt``: how many of the tokens
+    are run at once; the rest are stepped through. That is none where there is no graph for it, or where there
+    would be fewer than ``least_rebuilt``.
+    """
+
+    def __init__(self, tasks: Sequence[_Task], least_rebuilt: int | None) -> None:
+        self.tokens = np.array([task.tokens for task in tasks])
+        self.asked = np.array([task.encoding.asked for task in tasks])
+        self.anew = np.array([task.anew for task in tasks])
+        self.slots = np.array([task.entry.slot for task in tasks], np.int64)
+        self.starts = np.cumsum(self.tokens) - self.tokens
+        self.answers = np.cumsum(self.asked) - self.asked
+        self.first_positions = np.array([task.encoding.position + 1 for task in tasks]) - self.tokens
+        to_first = self.tokens - self.asked + 1
+        many = (
+            self.anew & (to_first >= least_rebuilt) if least_rebuilt is not None else np.zeros_like(self.anew)
+        )
+        self.rebuilt = np.where(many, to_first, 0)
 
 
 def key_value_cache(bundle: Bundle, users: int) -> KeyValueCache:
@@ -200,10 +231,6 @@ def _reference_point(bundle: Bundle) -> ReferencePoint | None:
         return None
     ages = np.array([stated.aggregates[name] for name in AGGREGATES], np.float64)  # None becomes NaN
     return ReferencePoint(stated.silence_ms, ages, np.array(stated.hidden, np.float32))
-
-
-def _slots_of(tasks: Iterable[_Task]) -> npt.NDArray[np.int64]:
-    return np.array([task.entry.slot for task in tasks], np.int64)
 
 
 def _tokens_behind(entry: Entry, ring: bytes, position: int) -> int:

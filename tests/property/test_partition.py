@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from itertools import cycle
+from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import streamer.core.apply as core_apply
 from schemas.event import Event
 from streamer.core.aggregates import DAY_MS
 from streamer.core.changes import Decision
+from streamer.core.follow import follow
 from streamer.core.partition import PartitionEvent
 from streamer.core.policy import Policy
 from tests.fixed_model import FixedModel
@@ -80,6 +84,32 @@ def test_any_split_into_batches_gives_the_same(events: list[Event], cuts: list[t
     assert split.decisions == whole.decisions
     assert split.table == whole.table
     assert split.clock_ms == whole.clock_ms
+
+
+@given(events=histories)
+@settings(max_examples=150, deadline=None)
+def test_the_rules_alone_give_the_same_as_with_calm_events_taken_together(events: list[Event]) -> None:
+    arrivals = arrivals_of(events)
+    whole = run_whole(arrivals)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_apply, "take_calm_events", lambda *_: {})
+        by_the_rules = run_whole(arrivals)
+    assert by_the_rules.decisions == whole.decisions
+    assert by_the_rules.table == whole.table
+
+
+def test_most_events_are_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[str] = []
+
+    def counted(user_id: str, *rest: Any) -> Any:
+        followed.append(user_id)
+        return follow(user_id, *rest)
+
+    monkeypatch.setattr(core_apply, "follow", counted)
+    visits = [Event(f"e{n}", f"u{n % 7}", "view", START_MS + n * 60_000) for n in range(300)]
+    run = run_whole(arrivals_of(visits))
+    assert len(run.table) == 7
+    assert followed == []
 
 
 @given(events=st.lists(steps, max_size=8).map(history), data=st.data())

@@ -9,7 +9,7 @@ from streamer.core.aggregates import advance, empty
 from streamer.core.calendar import UTC
 from streamer.core.features import features_at
 from streamer.core.model import Encoding
-from streamer.core.token import as_array
+from streamer.core.token import TOKEN_BYTES, as_array
 from streamer.onnx.risk_model import OnnxRiskModel
 from tests.bundles import Shopper, demo_bundle
 
@@ -65,6 +65,32 @@ def test_events_that_were_never_asked_about_are_caught_up_with() -> None:
         assert encoding is not None
         if count % 7 == 0:
             assert behind.encode([encoding]).tobytes() == model(1).encode([encoding]).tobytes()
+
+
+@pytest.mark.parametrize("known", [0, 1, 30, 100])
+@pytest.mark.parametrize("asked", [2, 7, 70])
+def test_several_events_asked_for_at_once_get_what_each_one_would(known: int, asked: int) -> None:
+    one_by_one, at_once = model(4), model(4)
+    everybody = [Shopper(f"u{number}", np.random.default_rng([8, number])) for number in range(4)]
+    for shopper in everybody:
+        for _ in range(known):
+            shopper.happen(RING)
+    if known:
+        at_once.encode([shopper.encoding(appended=True) for shopper in everybody[::2]])
+    found, together = [], []
+    for number, shopper in enumerate(everybody):
+        encodings = [shopper.happen(RING) for _ in range(asked + number)]
+        rings = [encoding.ring for encoding in encodings if encoding is not None]
+        found += [one_by_one.encode([encoding])[0] for encoding in encodings if encoding is not None]
+        ring = b"".join([rings[0], *(later[-TOKEN_BYTES:] for later in rings[1:])])
+        first, newest = encodings[0], encodings[-1]
+        assert first is not None
+        assert newest is not None
+        before = first.time_before_ring
+        together.append(Encoding(shopper.user_id, ring, newest.position, before, True, asked + number))
+    assert at_once.encode(together).tobytes() == np.stack(found).tobytes()
+    again = [shopper.encoding(appended=True) for shopper in everybody]
+    assert at_once.encode(again).tobytes() == one_by_one.encode(again).tobytes()
 
 
 def test_another_history_under_a_known_name_is_not_continued() -> None:

@@ -1,0 +1,219 @@
+"""Users to whom nothing happens but events: what the rules do for one of them, done for all at once.
+
+An event is calm if it is its user's newest, no decision is due before or by it, no alert is open or on its
+way, and the risk after it reaches no band. All that :mod:`streamer.core.follow` does with such an event is to
+take it into the user's state and to put the deadline off. That is most events of most users, so here they are
+taken in as whole arrays, each user's up to the first that is not calm; the rules go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.core.arrivals import Arrivals
+from streamer.core.clock import NEVER_MS
+from streamer.core.course import Course, course_of
+from streamer.core.features import features_at
+from streamer.core.groups import Groups
+from streamer.core.model import Encoding, RiskModel
+from streamer.core.packed import packed_rows
+from streamer.core.setting import Setting
+from streamer.core.token import PURCHASE, TOKEN_BYTES, TokenArray
+from streamer.core.user_state import UserState
+
+_Flags = npt.NDArray[np.bool_]
+
+_KEY: Final = np.dtype([("time", "<i8"), ("event", "<u4")])
+_BEHIND_KEY: Final = _KEY.itemsize - TOKEN_BYTES
+_LOWEST_KEY: Final = np.array([(-(2**63), 0)], _KEY).tobytes()
+
+
+class Taken(NamedTuple):
+    """What was done for one user: so many ``events`` were taken into ``state``.
+
+    ``alarming``: the risk after the last of them reaches a band, about which the rules have to decide.
+    ``over``: the batch has nothing else for the user, neither an event nor a deadline.
+    """
+
+    state: UserState
+    events: int
+    alarming: bool
+    over: bool
+
+
+class _Candidates(NamedTuple):
+    """Users with events: ``users`` are the rows of ``tokens``, ``offsets`` and ``horizons_ms`` of each.
+
+    ``totals`` ``[users]``: events that the batch has of each.
+    """
+
+    user_ids: list[str]
+    states: list[UserState]
+    users: Groups
+    totals: npt.NDArray[np.int64]
+    tokens: TokenArray
+    offsets: npt.NDArray[np.int64]
+    horizons_ms: npt.NDArray[np.int64]
+
+
+def take_calm_events(
+    states: Mapping[str, UserState | None], arrivals: Arrivals, setting: Setting, model: RiskModel
+) -> dict[str, Taken]:
+    """Take each user's first events into the user's state, as long as they are calm.
+
+    ``states``: of every user with an arrival, ``None`` for a new one; the values are updated in place.
+    """
+    candidates = _with_calm_standing(states, arrivals, setting, model.identity)
+    calm = candidates and _with_calm_events(candidates, setting)
+    if calm is None:
+        return {}
+    course = course_of(calm.states, calm.tokens, calm.users, setting.ring_tokens, setting.calendar)
+    encodings = [
+        Encoding(user_id, ring, state.placed + count - 1, before, True, count)
+        for user_id, state, ring, before, count in zip(
+            calm.user_ids,
+            calm.states,
+            course.longer_rings,
+            course.time_before_ring[calm.users.starts].tolist(),
+            calm.users.counts.tolist(),
+            strict=True,
+        )
+    ]
+    hidden = model.encode(encodings)
+    risks = model.query(hidden, features_at(course.running, calm.tokens["time"].astype(np.float64)))
+    return _settle(calm, course, hidden, risks, setting, model.identity)
+
+
+def _with_calm_standing(
+    states: Mapping[str, UserState | None], arrivals: Arrivals, setting: Setting, identity: bytes
+) -> _Candidates | None:
+    """Those of whom no alert is open or on its way, and whose ring and hidden vector are this model's."""
+    numbers: list[int] = []
+    user_ids: list[str] = []
+    chosen: list[UserState] = []
+    for number, user_id in enumerate(arrivals.user_ids):
+        state = states[user_id]
+        if state is None:
+            state = UserState(deadline_ms=-NEVER_MS)
+        elif not (
+            state.standing.is_idle
+            and (state.model == identity or not state.model)
+            and len(state.ring) <= setting.ring_tokens * TOKEN_BYTES
+        ):
+            continue
+        numbers.append(number)
+        user_ids.append(user_id)
+        chosen.append(state)
+    if not chosen:
+        return None
+    is_chosen = np.zeros(len(arrivals.user_ids), np.bool_)
+    is_chosen[numbers] = True
+    events = np.flatnonzero(is_chosen[arrivals.users.numbers])
+    counts = arrivals.users.counts[numbers]
+    horizons_ms = np.array(setting.horizons_ms)[arrivals.records[events]]
+    tokens, offsets = arrivals.tokens[events], arrivals.offsets[events]
+    return _Candidates(user_ids, chosen, Groups(counts), counts, tokens, offsets, horizons_ms)
+
+
+def _with_calm_events(candidates: _Candidates, setting: Setting) -> _Candidates | None:
+    """Each one's first events that are calm as far as one can tell without the model."""
+    users = candidates.users
+    calm = users.first(~(_in_order(candidates) & _new(candidates) & _undue(candidates, setting)))
+    some = np.flatnonzero(calm)
+    if not len(some):
+        return None
+    kept = users.ranks < calm[users.numbers]
+    return _Candidates(
+        [candidates.user_ids[user] for user in some.tolist()],
+        [candidates.states[user] for user in some.tolist()],
+        Groups(calm[some]),
+        candidates.totals[some],
+        candidates.tokens[kept],
+        candidates.offsets[kept],
+        candidates.horizons_ms[kept],
+    )
+
+
+def _in_order(candidates: _Candidates) -> _Flags:
+    """Whether each event comes behind its user's event before, in the order of rings."""
+    keys = [state.ring[-TOKEN_BYTES:_BEHIND_KEY] or _LOWEST_KEY for state in candidates.states]
+    newest = np.frombuffer(b"".join(keys), _KEY)
+    time, event = candidates.tokens["time"], candidates.tokens["event"]
+    time_before = candidates.users.before(time, newest["time"])
+    event_before = candidates.users.before(event, newest["event"])
+    return (time > time_before) | ((time == time_before) & (event >= event_before))
+
+
+def _new(candidates: _Candidates) -> _Flags:
+    """Whether each event is certainly not in its user's ring, nor a second time in this batch."""
+    users, hashes = candidates.users.numbers, candidates.tokens["event"]
+    numbers: list[int] = users.tolist()
+    packed, rings = bytes(hashes.tobytes()), [state.ring for state in candidates.states]
+    places = [rings[user].find(packed[4 * event : 4 * event + 4]) for event, user in enumerate(numbers)]
+    first = np.zeros(len(numbers), np.bool_)
+    first[np.unique(users << 32 | hashes, return_index=True)[1]] = True
+    return first & (np.array(places) < 0)
+
+
+def _undue(candidates: _Candidates, setting: Setting) -> _Flags:
+    """Whether no decision is due by each event, neither one from before nor one that it leads to."""
+    deadlines = candidates.tokens["time"] + _wait_ms(setting)
+    before = np.array([state.deadline_ms for state in candidates.states])
+    horizons = candidates.horizons_ms
+    return (candidates.users.before(deadlines, before) > horizons) & (deadlines > horizons)
+
+
+def _settle(
+    calm: _Candidates,
+    course: Course,
+    hidden: npt.NDArray[np.float32],
+    risks: npt.NDArray[np.float64],
+    setting: Setting,
+    identity: bytes,
+) -> dict[str, Taken]:
+    """Give each user the state after the last calm event, or after the first that is alarming."""
+    users, wait_ms = calm.users, _wait_ms(setting)
+    alarming = ~(risks < setting.policy.edges[0]) & (calm.tokens["type"] != PURCHASE)
+    events = np.minimum(users.first(alarming) + 1, users.counts)
+    last = users.starts + events - 1
+    times, alarms = calm.tokens["time"][last], alarming[last]
+    over = ~alarms & (events == calm.totals) & (times + wait_ms > setting.horizons_ms[-1])
+    taken = list(map(Taken, calm.states, events.tolist(), alarms.tolist(), over.tolist()))
+    for one, longer, left_over, running, row, risk, time, offset in zip(
+        taken,
+        course.longer_rings,
+        (TOKEN_BYTES * (users.counts - events)).tolist(),
+        packed_rows(course.running[last]),
+        packed_rows(hidden[last]),
+        risks[last].tolist(),
+        times.tolist(),
+        calm.offsets[last].tolist(),
+        strict=True,
+    ):
+        state = one.state
+        end = len(longer) - left_over
+        state.ring = longer[max(end - setting.ring_tokens * TOKEN_BYTES, 0) : end]
+        state.running, state.placed = running, state.placed + one.events
+        state.hidden, state.model, state.risk = row, identity, risk
+        state.offset, state.scored_ms, state.curve = offset, time, b""
+        if not one.alarming:
+            state.deadline_ms, state.standing.stamp = time + wait_ms, setting.stamp
+    full = np.flatnonzero(course.displaced[last])
+    past = zip(
+        full.tolist(),
+        packed_rows(course.base[last[full]]),
+        course.time_before_ring[last[full]].tolist(),
+        strict=True,
+    )
+    for user, base, before in past:
+        calm.states[user].base, calm.states[user].time_before_ring = base, before
+    return dict(zip(calm.user_ids, taken, strict=True))
+
+
+def _wait_ms(setting: Setting) -> int:
+    """From an event to its user's next deadline while there is no alert."""
+    return min(setting.policy.expiry_ms, setting.silence_grid_ms[0])
