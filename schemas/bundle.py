@@ -36,6 +36,9 @@ ARENA_REBUILD_NAMES: Final[Mapping[ArenaPrecision, str]] = {
 
 Count = Annotated[int, Meta(ge=1)]
 
+FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(?![\s\S])")]
+"""Of a file in a bundle's folder: never a path."""
+
 VariantName = Literal["aggregates", "sequence", "both"]
 
 
@@ -162,7 +165,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     variant: Annotated[VariantName | None, Meta(description="what is served; null: not compared")] = None
     ablation: Annotated[tuple[VariantFigures, ...], Meta(description="simplest variant first")] = ()
     interrupted: Annotated[bool, Meta(description="training was ended early by hand")] = False
-    sha256: Annotated[dict[str, Sha256], Meta(description="of every other file of the bundle, by its name")]
+    sha256: Annotated[
+        dict[FileName, Sha256], Meta(description="of every other file of the bundle, by its name")
+    ]
     opset: Count
     libraries: Annotated[dict[str, str], Meta(description="versions of what trained and exported it")]
 

@@ -107,6 +107,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     bundle: Annotated[Path | None, Meta(description="Folder of the model bundle to score with.")] = None
+    bundle_root: Annotated[
+        Path | None,
+        Meta(
+            description="Folder that bundles are loaded from, links followed. By default the one that the "
+            "bundle is named in.",
+        ),
+    ] = None
     policy: Annotated[Path | None, Meta(description="TOML file of the alert policy; see policy.md.")] = None
     data_dir: Annotated[Path, Meta(description="Folder of this worker's local state (RocksDB).")] = Path(
         "var/state"

@@ -40,7 +40,9 @@ def run_worker(settings: Settings) -> int:
     Raises ``ConfigurationError``, ``BrokerError``, ``TopicError`` or ``BundleError`` before anything is
     consumed when the worker could not do its work.
     """
-    bundle = load_bundle(_bundle_path(settings), settings.device, settings.arena_precision)
+    bundle = load_bundle(
+        _bundle_path(settings), settings.device, settings.arena_precision, settings.bundle_root
+    )
     partitions = asyncio.run(check_topics(settings))
     topics = asyncio.run(check_continuity(settings, partitions))
     stage = build_stage(settings, bundle, partitions, topics)

@@ -85,7 +85,7 @@ def command(
     The decisions are those of a worker in event-time mode on one partition. An alert is right when no event
     of the churn kind follows within the horizon. The policy is that of the settings (STREAMER_POLICY).
     """
-    bundle = load_bundle(bundle_path, settings.device, settings.arena_precision)
+    bundle = load_bundle(bundle_path, settings.device, settings.arena_precision, settings.bundle_root)
     manifest = bundle.manifest
     check_time_zone(settings.time_zone, manifest.time_zone)
     model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))

@@ -100,7 +100,7 @@ def command(
     The baselines are fitted to what lies before the first time and within the bundle's training window. Of
     the settings those count that decide what a score is.
     """
-    bundle = load_bundle(bundle_path)
+    bundle = load_bundle(bundle_path, root=settings.bundle_root)
     check_time_zone(settings.time_zone, bundle.manifest.time_zone)
     asked = question(bundle.manifest, at_ms, churn_types, horizon_ms, active_ms)
     with ProgressLine("events") as line:

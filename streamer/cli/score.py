@@ -85,7 +85,7 @@ def _scores(
     line: ProgressLine, files: Sequence[Path], path: Path, at_ms: int, settings: Settings
 ) -> tuple[list[UserScore], int]:
     """The scores, and how many events came before ``at_ms``."""
-    bundle = load_bundle(path, settings.device, settings.arena_precision)
+    bundle = load_bundle(path, settings.device, settings.arena_precision, settings.bundle_root)
     settings = msgspec.structs.replace(
         settings, mode="event-time", bundle=path, event_format="contract", repartition=False
     )

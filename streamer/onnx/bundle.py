@@ -27,6 +27,7 @@ from schemas.shared_weights import with_weights
 from streamer.core.aggregates import AGGREGATES
 from streamer.core.calendar import Calendar
 from streamer.core.features import FEATURES
+from streamer.onnx.bundle_folder import allowed_folder, read_file
 from streamer.onnx.device import DeviceSetting, find_device
 from streamer.onnx.golden import check_golden
 from streamer.onnx.graphs import Bundle, TransformerGraphs, no_graph, open_graph, without_rebuild
@@ -47,15 +48,23 @@ __all__ = ["Bundle", "load_bundle"]
 log = structlog.get_logger(__name__)
 
 
-def load_bundle(path: Path, device: DeviceSetting = "cpu", precision: ArenaPrecision = "fp32") -> Bundle:
+def load_bundle(
+    path: Path,
+    device: DeviceSetting = "cpu",
+    precision: ArenaPrecision = "fp32",
+    root: Path | None = None,
+) -> Bundle:
     """The bundle in the folder ``path``, its transformer on ``device`` over an arena of ``precision``.
 
+    ``root``: the folder that bundles may lie in, by default the one that ``path`` is named in.
+
     Raises :class:`~schemas.errors.BundleError` that names the file at fault, and
-    :class:`~schemas.errors.ConfigurationError` where ONNX Runtime is not installed once, or where it or the
-    bundle cannot do what was asked.
+    :class:`~schemas.errors.ConfigurationError` where the folder is not allowed, ONNX Runtime is not installed
+    once, or it or the bundle cannot do what was asked.
     """
     check_installation()
-    data = _read(path, MANIFEST_NAME)
+    path = allowed_folder(path, root)
+    data = read_file(path, MANIFEST_NAME)
     manifest = decode_manifest(data, str(path / MANIFEST_NAME))
     _check_fit(manifest, path / MANIFEST_NAME)
     golden = decode_golden(_read_checked(path, GOLDEN_NAME, manifest), str(path / GOLDEN_NAME))
@@ -126,20 +135,11 @@ def _alert(path: Path, manifest: Manifest) -> onnxruntime.InferenceSession | Non
     return alert
 
 
-def _read(path: Path, name: str) -> bytes:
-    try:
-        return (path / name).read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"{path / name} cannot be read: {error.strerror}. A bundle is a folder made by `streamer train`."
-        ) from error
-
-
 def _read_checked(path: Path, name: str, manifest: Manifest) -> bytes:
     expected = manifest.sha256.get(name)
     if expected is None:
         raise BundleError(f"{path / MANIFEST_NAME} has no hash of {name}: train the bundle again.")
-    data = _read(path, name)
+    data = read_file(path, name)
     found = sha256(data).hexdigest()
     if found != expected:
         raise BundleError(

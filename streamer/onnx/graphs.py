@@ -10,6 +10,7 @@ import onnxruntime
 
 from schemas.bundle import ArenaPrecision, Manifest
 from schemas.errors import BundleError
+from schemas.outside_data import names_other_files
 from streamer.core.calendar import Calendar
 from streamer.onnx.device import Device, check_provider, providers
 
@@ -65,6 +66,14 @@ def open_graph(graph: bytes, file: Path, device: Device = "cpu") -> onnxruntime.
     Raises :class:`~schemas.errors.BundleError`, which names ``file``, and
     :class:`~schemas.errors.ConfigurationError` where the session does not use the device.
     """
+    try:
+        outside = names_other_files(graph)
+    except ValueError as error:
+        raise no_graph(file, error) from error
+    if outside:
+        raise BundleError(
+            f"{file} keeps weights in other files, at paths of its own choice: export it again as one file."
+        )
     # Warnings of the session's making, such as that scattering needs distinct slots, go to a logger of all.
     onnxruntime.set_default_logger_severity(_ERRORS)
     options = onnxruntime.SessionOptions()

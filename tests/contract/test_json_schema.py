@@ -208,7 +208,7 @@ manifests = st.builds(
         max_size=3,
     ).map(tuple),
     interrupted=st.booleans(),
-    sha256=st.dictionaries(texts, hashes, max_size=3),
+    sha256=st.dictionaries(st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z"), hashes, max_size=3),
     opset=counts,
     libraries=st.dictionaries(texts, texts, max_size=2),
 )
