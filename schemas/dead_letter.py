@@ -20,6 +20,9 @@ SOURCE_PARTITION: Final = "source-partition"
 SOURCE_OFFSET: Final = "source-offset"
 ATTEMPTS: Final = "attempts"
 
+REDRIVEN_FROM: Final = "redriven-from"
+"""Of a record that was sent again: the offset of the one that failed, in the same partition of its topic."""
+
 DEAD_LETTER_HEADERS: Final = (
     ERROR_CLASS,
     ERROR_MESSAGE,
@@ -69,6 +72,23 @@ def dead_letter_headers(
         (SOURCE_OFFSET, str(offset).encode()),
         (ATTEMPTS, str(attempts_of(kept) + 1).encode()),
     )
+
+
+def redriven_headers(letter: DeadLetter, headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """Headers for a dead letter's record that is sent again: its own, its ``attempts``, where it failed."""
+    return (
+        *((name, v) for name, v in headers if name not in DEAD_LETTER_HEADERS and name != REDRIVEN_FROM),
+        (ATTEMPTS, str(letter.attempts).encode()),
+        (REDRIVEN_FROM, str(letter.source_offset).encode()),
+    )
+
+
+def redriven_from(headers: Iterable[tuple[str, bytes]]) -> int | None:
+    """The offset of the record that this one was sent again for; ``None`` for any other record."""
+    for name, value in headers:
+        if name == REDRIVEN_FROM and value.isdigit() and len(value) <= 19:
+            return int(value)
+    return None
 
 
 def attempts_of(headers: Iterable[tuple[str, bytes]]) -> int:

@@ -80,7 +80,7 @@ def open_topic(connection: Connection, prefix: str, name: str) -> Iterator[Topic
     Raises ``BrokerError`` where no broker answers and ``TopicError`` where there is no such topic.
     """
     with asyncio.Runner() as runner:
-        existing = runner.run(_partition_counts(connection))
+        existing = runner.run(partition_counts(connection))
         full_name = next((n for n in (name, with_prefix(prefix, name)) if n in existing), None)
         if full_name is None:
             known = ", ".join(sorted(n for n in existing if not n.startswith("__"))) or "none"
@@ -92,7 +92,7 @@ def open_topic(connection: Connection, prefix: str, name: str) -> Iterator[Topic
             runner.run(consumer.stop())
 
 
-async def _partition_counts(connection: Connection) -> dict[str, int]:
+async def partition_counts(connection: Connection) -> dict[str, int]:
     """Partitions of each topic. Asked without names: a broker may create a topic that is asked for."""
     async with connected_admin(connection) as admin:
         return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}

@@ -38,6 +38,15 @@ stop_worker() {
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 """
 
+A_BAD_RECORD = """\
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+async def send():
+    async with AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{sys.argv[1]}") as producer:
+        await producer.send_and_wait("commerce.events.v1", b"not JSON", b"u1")
+asyncio.run(send())
+"""
+
 
 def blocks(document: str, language: str) -> list[str]:
     text = (ROOT / document).read_text()
@@ -53,6 +62,10 @@ def script_of(document: str, port: int) -> str:
         command = line.replace("9092", str(port)).rstrip(" &")
         if "streamer worker" in command:
             lines.append(f"stop_worker\n{command} 2> worker.txt &\nworker=$!")
+        elif command == "streamer dlq list":
+            lines.append(
+                f"python -c {shlex.quote(A_BAD_RECORD)} {port}\nuntil {command} | grep not-json; do :; done"
+            )
         elif command.startswith("streamer broker"):
             lines.append(f"{command} > broker.txt &\nuntil grep -q answers broker.txt; do kill -0 $!; done")
         else:
