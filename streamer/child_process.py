@@ -12,7 +12,8 @@ from pathlib import Path
 from schemas.errors import ChurnStreamerError
 from streamer.broker.orphan_guard import OrphanGuard
 from streamer.secret import Secret
-from streamer.settings import ENVIRONMENT_PREFIX, Settings
+from streamer.settings import Settings
+from streamer.settings_sources import ENVIRONMENT_PREFIX
 
 STOP_DEADLINE_S = 10.0
 LAST_LOG_LINES = 12

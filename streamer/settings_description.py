@@ -83,6 +83,7 @@ def _bounds(info: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
 
 
 if __name__ == "__main__":
-    from streamer.settings import ENVIRONMENT_PREFIX, Settings
+    from streamer.settings import Settings
+    from streamer.settings_sources import ENVIRONMENT_PREFIX
 
     SETTINGS_DOCUMENT.write_text(settings_table(Settings, ENVIRONMENT_PREFIX), encoding="utf-8")

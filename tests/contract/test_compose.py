@@ -21,7 +21,8 @@ from streamer.broker.jars import class_path
 from streamer.broker.lock import KAFKA_VERSION
 from streamer.broker.process import java_binary
 from streamer.cli import COMMANDS
-from streamer.settings import ENVIRONMENT_PREFIX, load_settings
+from streamer.settings import load_settings
+from streamer.settings_sources import ENVIRONMENT_PREFIX
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError
-from streamer.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from streamer.settings import Settings, load_settings
 from streamer.settings_description import SETTINGS_DOCUMENT, settings_table
+from streamer.settings_sources import ENVIRONMENT_PREFIX
 
 
 @pytest.fixture
