@@ -17,6 +17,9 @@ MILLISECONDS_PER_DAY: Final = 86_400_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+# Looked up, since every score is stamped, and a format specification costs more than the rest of it.
+_TWO_DIGITS: Final = tuple(f"{number:02}" for number in range(60))
+_THREE_DIGITS: Final = tuple(f"{number:03}" for number in range(MILLISECONDS_PER_SECOND))
 _AWARE: Final = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -34,8 +37,8 @@ def format_timestamp(epoch_ms: int) -> str:
     seconds, ms = divmod(epoch_ms, MILLISECONDS_PER_SECOND)
     minutes, second = divmod(seconds, 60)
     if ms:
-        return f"{_minute_text(minutes)}{second:02}.{ms:03}Z"
-    return f"{_minute_text(minutes)}{second:02}Z"
+        return f"{_minute_text(minutes)}{_TWO_DIGITS[second]}.{_THREE_DIGITS[ms]}Z"
+    return f"{_minute_text(minutes)}{_TWO_DIGITS[second]}Z"
 
 
 def parse_timestamp(text: str) -> int:

@@ -54,7 +54,7 @@ class Intake:
         messages: list[Message] = []
         for record in self._received(records, partition, counters):
             try:
-                content_type = content_type_of(record.headers)
+                content_type = content_type_of(record.headers) if record.headers else None
                 event = decode_event(record.value, content_type, record.timestamp_ms, self._event_format)
                 if isinstance(event, Skipped):
                     count(counters.skipped, event.reason)
@@ -72,10 +72,12 @@ class Intake:
                 # Mostly ``MalformedEventError``; whatever else it is, it comes from this record alone.
                 messages.append(self._refused(record, error, partition, counters))
                 continue
-            counters.events += 1
-            counters.unknown_fields += event.unknown_fields
-            counters.foreign_currency += is_foreign(event, self._currency)
+            if event.unknown_fields:
+                counters.unknown_fields += event.unknown_fields
+            if self._currency is not None:
+                counters.foreign_currency += is_foreign(event, self._currency)
             events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
+        counters.events += len(events)
         return events, messages
 
     def refuse(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 NEVER_MS = -(2**62)
 """A clock that has seen nothing."""
 
 
-def advance_clock(clock_ms: int, event_ms: int, record_ms: int) -> int:
-    """The running maximum of min(event time, Kafka timestamp), all in epoch milliseconds.
+def clock_after(
+    clock_ms: int, events_ms: npt.NDArray[np.int64], records_ms: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The clock after each record: the running maximum of min(event time, Kafka timestamp), epoch ms.
 
     The minimum keeps an event stamped in the future, or a record appended late, from pushing time
-    ahead of both. ``record_ms`` is negative for a record without a timestamp, which then proves nothing.
+    ahead of both. ``records_ms`` is negative for a record without a timestamp, which then proves nothing.
     """
-    proven = event_ms if record_ms < 0 else min(event_ms, record_ms)
-    return max(clock_ms, proven)
+    proven = np.where(records_ms < 0, events_ms, np.minimum(events_ms, records_ms))
+    return np.maximum(np.maximum.accumulate(proven), clock_ms)

@@ -8,15 +8,17 @@ from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from streamer.core.apply import Applied, apply
 from streamer.core.arrivals import Arrivals
-from streamer.core.clock import NEVER_MS, advance_clock
+from streamer.core.clock import NEVER_MS, clock_after
 from streamer.core.deadlines import Deadlines
 from streamer.core.model import RiskModel
 from streamer.core.policy import Policy
 from streamer.core.setting import Setting
-from streamer.core.token import place
+from streamer.core.token import as_array
 from streamer.core.user_state import STATE_VERSION, UserState
 
 LAGS_MS = 30_000
@@ -148,11 +150,9 @@ class Partition:
     def _move_clock(self, events: Sequence[PartitionEvent], now_ms: int | None) -> list[int]:
         """Due moments after each event, and one more for the end of the batch."""
         disorder_ms = self._rules.policy.disorder_ms
-        horizons: list[int] = []
-        clock = self.clock_ms
-        for event in events:
-            clock = advance_clock(clock, place(event.token, 0)[0], event.record_ms)
-            horizons.append(clock - disorder_ms)
-        self.clock_ms = clock if now_ms is None else max(clock, now_ms)
-        horizons.append(self.clock_ms - disorder_ms)
-        return horizons
+        events_ms: npt.NDArray[np.int64] = as_array(b"".join([event.token for event in events]))["time"]
+        records_ms = np.array([event.record_ms for event in events], np.int64)
+        clocks_ms = clock_after(self.clock_ms, events_ms, records_ms)
+        clock_ms = int(clocks_ms[-1]) if events else self.clock_ms
+        self.clock_ms = clock_ms if now_ms is None else max(clock_ms, now_ms)
+        return [*(clocks_ms - disorder_ms).tolist(), self.clock_ms - disorder_ms]

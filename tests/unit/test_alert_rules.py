@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import msgspec
+import numpy as np
 import pytest
 
 from schemas.event import Event
 from streamer.core.aggregates import DAY_MS
 from streamer.core.changes import Decision
-from streamer.core.clock import NEVER_MS, advance_clock
+from streamer.core.clock import NEVER_MS, clock_after
 from streamer.core.partition import PartitionEvent
 from streamer.core.policy import Policy
 from streamer.core.token import tokenise
@@ -171,8 +172,12 @@ def test_alert_ids_differ_by_partition_position() -> None:
 def test_the_clock_trusts_the_earlier_of_event_and_record(
     event_ms: int, record_ms: int, expected: int
 ) -> None:
-    assert advance_clock(10, event_ms, record_ms) == expected
-    assert advance_clock(NEVER_MS, 3, 9) == 3
+    assert clock_after(10, np.array([event_ms]), np.array([record_ms])).tolist() == [expected]
+    assert clock_after(NEVER_MS, np.array([3]), np.array([9])).tolist() == [3]
+
+
+def test_the_clock_never_goes_back() -> None:
+    assert clock_after(10, np.array([5, 30, 20, 40]), np.array([9, 90, 90, 35])).tolist() == [10, 30, 30, 35]
 
 
 def test_a_money_less_event_is_scored() -> None:
