@@ -5,7 +5,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup demo test bench faults lint lock clean
+.PHONY: help setup demo test bench faults lint audit lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,11 @@ lint: $(DEV)  ## linter, formatter and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+audit: $(DEV)  ## vulnerable dependencies, unsafe code, secrets in the repository
+	$(BIN)/python .ci/audit_dependencies.py
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml schemas streamer models
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
 lock: $(DEV)  ## pin the newest versions that pyproject.toml allows
 	$(PIP) install --quiet uv

@@ -103,8 +103,8 @@ def _tls(settings: Settings) -> ssl.SSLContext:
             raise ConfigurationError("tls_key_file needs tls_cert_file beside it, the certificate of the key")
         return context
     try:
-        # An empty password: OpenSSL would ask for one on the terminal.
-        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, password="")
+        # Without a password OpenSSL would ask for one on the terminal; an empty one opens nothing.
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, password="")  # nosec B106
     except (OSError, ssl.SSLError, ValueError) as error:
         raise _unreadable(
             "tls_cert_file, tls_key_file", settings.tls_key_file or settings.tls_cert_file, error

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from streamer.broker import LocalBroker
 
 USER = "churn-worker"
-PASSWORD = "planted-Passw0rd"
+PASSWORD = "planted-Passw0rd"  # pragma: allowlist secret
 HOST = "127.0.0.1"
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 

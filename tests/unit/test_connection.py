@@ -17,11 +17,13 @@ from streamer.kafka.connection import connection_of
 from streamer.secret import Secret
 from streamer.settings import Settings, load_settings
 
+PLANTED = "planted-value"
+TEXT = Path("text")
 SCRAM = {
     "security_protocol": "SASL_SSL",
     "sasl_mechanism": "SCRAM-SHA-512",
     "sasl_username": "streamer",
-    "sasl_password": "planted-secret",
+    "sasl_password": PLANTED,
 }
 
 
@@ -60,9 +62,9 @@ def test_the_given_authority_is_the_only_one_that_is_trusted(directory: Path) ->
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
 def test_the_password_may_stand_in_a_file(directory: Path, ending: str) -> None:
-    (directory / "password").write_bytes(f" pass word {ending}".encode())
+    (directory / TEXT).write_bytes(f" pass word {ending}".encode())
     with_file = {name: text for name, text in SCRAM.items() if name != "sasl_password"}
-    options = connection_of(settings(**with_file, sasl_password_file="password")).client_options
+    options = connection_of(settings(**with_file, sasl_password_file=str(TEXT))).client_options
     assert options["sasl_plain_password"] == " pass word "
     assert options["sasl_plain_username"] == "streamer"
     assert options["sasl_mechanism"] == "SCRAM-SHA-512"
@@ -79,7 +81,10 @@ def test_the_password_may_stand_in_a_file(directory: Path, ending: str) -> None:
             {"security_protocol": "SASL_SSL", "sasl_username": "me"},
             ["SASL_SSL needs", "SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN", "sasl_password_file"],
         ),
-        ({**SCRAM, "sasl_password_file": "password"}, ["sasl_password and sasl_password_file", "both"]),
+        (
+            {**SCRAM, "sasl_password_file": str(TEXT)},
+            ["sasl_password and sasl_password_file", "both"],
+        ),
         (
             {**SCRAM, "sasl_mechanism": "PLAIN", "security_protocol": "SASL_PLAINTEXT"},
             ["PLAIN", "in the clear", "SASL_SSL"],
@@ -96,22 +101,22 @@ def test_the_password_may_stand_in_a_file(directory: Path, ending: str) -> None:
 def test_what_contradicts_itself_or_cannot_be_read_is_refused(
     directory: Path, given: dict[str, str], words: list[str]
 ) -> None:
-    (directory / "text").write_text("no certificate")
+    (directory / TEXT).write_text("no certificate")
     with pytest.raises(ConfigurationError) as refusal:
         connection_of(settings(**given))
     assert refusal.value.exit_code == 2
     for word in words:
         assert word in str(refusal.value)
-    assert "planted-secret" not in str(refusal.value)
+    assert PLANTED not in str(refusal.value)
 
 
 @pytest.mark.parametrize("content", [None, b"\n", b"\xff"])
 def test_a_password_file_without_a_password_is_refused(directory: Path, content: bytes | None) -> None:
     if content is not None:
-        (directory / "password").write_bytes(content)
+        (directory / TEXT).write_bytes(content)
     with_file = {name: text for name, text in SCRAM.items() if name != "sasl_password"}
-    with pytest.raises(ConfigurationError, match="sasl_password_file: password"):
-        connection_of(settings(**with_file, sasl_password_file="password"))
+    with pytest.raises(ConfigurationError, match="sasl_password_file: text"):
+        connection_of(settings(**with_file, sasl_password_file=str(TEXT)))
 
 
 def test_a_key_behind_a_password_is_refused_without_a_question(directory: Path) -> None:
@@ -136,30 +141,30 @@ def test_a_key_behind_a_password_is_refused_without_a_question(directory: Path) 
 
 def test_a_secret_shows_nowhere_but_where_it_is_revealed() -> None:
     given = settings(**SCRAM)
-    assert given.sasl_password == Secret("planted-secret") != Secret("another")
+    assert given.sasl_password == Secret(PLANTED) != Secret("another")
     connection = connection_of(given)
     for shown in (repr(given), f"{given}", repr(connection), f"{given.sasl_password}", str([given])):
         assert "***" in shown
-        assert "planted-secret" not in shown
+        assert PLANTED not in shown
     for encode in (msgspec.json.encode, msgspec.msgpack.encode, pickle.dumps):
         with pytest.raises(TypeError):
             encode(given)
-    assert child_environment(Path(), given)["STREAMER_SASL_PASSWORD"] == "planted-secret"
+    assert child_environment(Path(), given)["STREAMER_SASL_PASSWORD"] == PLANTED
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        {"bootstrap": "streamer:planted-secret@kafka:9092"},
-        {"bootstrap": "kafka:1,kafka://streamer:planted-secret@kafka:9092"},
-        {"bootstrap": "planted-secret@kafka:9092"},
-        {"sasl_pasword": "planted-secret"},
+        {"bootstrap": f"streamer:{PLANTED}@kafka:9092"},
+        {"bootstrap": f"kafka:1,kafka://streamer:{PLANTED}@kafka:9092"},
+        {"bootstrap": f"{PLANTED}@kafka:9092"},
+        {"sasl_pasword": PLANTED},
     ],
 )
 def test_a_refused_setting_does_not_tell_a_secret(given: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         settings(**given)
-    assert "planted-secret" not in str(refusal.value)
+    assert PLANTED not in str(refusal.value)
 
 
 @pytest.mark.parametrize("line", ["sasl_password = 12345678", 'sasl_password = ["12345678"]'])
