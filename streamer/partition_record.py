@@ -51,7 +51,7 @@ def decode_record(stored: bytes) -> PartitionRecord:
         version = msgspec.msgpack.decode(found[0], type=int)
         if version == RECORD_VERSION:
             return msgspec.msgpack.decode(stored, type=PartitionRecord)
-    except (msgspec.MsgspecError, IndexError) as error:
+    except (msgspec.MsgspecError, IndexError, RecursionError) as error:
         raise StateError(
             f"a partition's stored record is damaged ({error}); delete the local store so that it is "
             "recovered from the changelog"

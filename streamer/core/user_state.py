@@ -89,7 +89,7 @@ def decode_state(stored: bytes) -> UserState:
     """
     try:
         state = _decoder.decode(stored)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         version = _stored_version(stored)
         if version is not None and version not in READ_VERSIONS:
             raise _other_version(version) from error
@@ -113,7 +113,7 @@ def _bring_up(state: UserState) -> None:
 def _stored_version(stored: bytes) -> int | None:
     try:
         return msgspec.msgpack.decode(_parts_decoder.decode(stored)[0], type=int)
-    except (msgspec.MsgspecError, IndexError):
+    except (msgspec.MsgspecError, IndexError, RecursionError):
         return None
 
 

@@ -113,7 +113,7 @@ def decode_status(text: str) -> PartitionStatus | None:
         return None
     try:
         return msgspec.json.decode(text, type=PartitionStatus)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise StateError(
             f"the status beside a committed offset cannot be read ({error}): another program has committed "
             "for this group, or a newer version; its counts start again from nothing"
