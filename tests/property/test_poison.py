@@ -33,12 +33,12 @@ class Poisonous(FixedModel):
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         hidden = super().encode(encodings)
-        for row, encoding in zip(hidden, encodings, strict=True):
-            if encoding.user_id == POISON_USER:
-                raise ValueError("this user's events cannot be encoded")
-            newest = as_array(encoding.ring)[-1]
-            if newest["item"] == hash_text(POISON_ITEM):
-                if newest["time"] % 2:
+        asked = [token for each in encodings for token in as_array(each.ring)[-each.asked :]]
+        if any(encoding.user_id == POISON_USER for encoding in encodings):
+            raise ValueError("this user's events cannot be encoded")
+        for row, token in zip(hidden, asked, strict=True):
+            if token["item"] == hash_text(POISON_ITEM):
+                if token["time"] % 2:
                     raise ValueError("no row of the table")
                 row[0] = np.inf
         return hidden

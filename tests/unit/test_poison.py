@@ -171,7 +171,7 @@ class PoisonousOnnx(OnnxRiskModel):
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         hidden = super().encode(encodings)
         for encoding in encodings:
-            if as_array(encoding.ring)[-1]["item"] == hash_text("poison"):
+            if (as_array(encoding.ring)[-encoding.asked :]["item"] == hash_text("poison")).any():
                 raise ValueError("no row of the table")
         return hidden
 
