@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from structlog.typing import Processor
 
+from streamer.log_privacy import Privacy
 from streamer.log_repeats import RepeatFilter
 
 LIBRARY_LOGGERS = ("faust", "mode", "aiokafka", "aiohttp", "asyncio", "rocksdict")
@@ -24,11 +25,13 @@ def configure_logging(
     log_format: Literal["json", "console"],
     log_level: Literal["debug", "info", "warning", "error"],
     stream: TextIO | None = None,
+    *,
+    show_user_ids: bool = False,
 ) -> None:
     """Send every log line of the process to ``stream`` (standard error by default).
 
     Libraries are heard from ``warning`` up, at ``debug`` in full: what they say at ``info`` is about
-    themselves.
+    themselves. User ids are pseudonyms unless ``show_user_ids``.
     """
     output: TextIO = stream or sys.stderr
     level = logging.getLevelNamesMapping()[log_level.upper()]
@@ -49,12 +52,16 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    privacy = Privacy()
     handler = logging.StreamHandler(output)
+    if not show_user_ids:
+        handler.addFilter(privacy)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([] if show_user_ids else [privacy]),
                 *_renderers(log_format, colors=output.isatty()),
             ],
         )

@@ -98,7 +98,8 @@ class ScoringStage:
                 check_topics_unchanged(record.topics, self._topics)
                 opened.clock_ms = record.clock_ms
             else:
-                opened.adopt(key.decode(), decode_state(stored))
+                user_id = key.decode()
+                opened.adopt(user_id, _decoded(user_id, stored))
         if self._repartition is not None:
             self._repartition.open(partition)
         counters = _counted_before(said, partition)
@@ -235,7 +236,15 @@ def _stored(read: Read, user_id: str) -> UserState | None:
         raise StateError(
             f"the local store cannot be read ({error}); delete it so that it is recovered from the changelog"
         ) from error
-    return None if stored is None else decode_state(stored)
+    return None if stored is None else _decoded(user_id, stored)
+
+
+def _decoded(user_id: str, stored: bytes) -> UserState:
+    try:
+        return decode_state(stored)
+    except StateError:
+        log.error("a stored state cannot be read", user_id=user_id)
+        raise
 
 
 def _counted_before(said: str, partition: int) -> Counters:

@@ -184,6 +184,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
     ] = "info"
+    log_user_ids: Annotated[
+        bool,
+        Meta(
+            description="Whether logs show user ids as they are, for development. Otherwise as pseudonyms "
+            "that change with each start of the process."
+        ),
+    ] = False
 
 
 def load_settings(

@@ -17,7 +17,7 @@ def command(settings: Settings) -> int:
     It ends with 0 when it was told to stop and with 1 after a failure: let a supervisor start it again,
     nothing is lost or repeated.
     """
-    configure_logging(settings.log_format, settings.log_level)
+    configure_logging(settings.log_format, settings.log_level, show_user_ids=settings.log_user_ids)
     from streamer.worker import run_worker
 
     return run_worker(settings)

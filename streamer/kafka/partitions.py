@@ -140,7 +140,7 @@ class Partitions:
         """Process nothing any more and end the process, once."""
         if not self._failed:
             self._failed = True
-            log.critical("worker ends", failure=what, error=repr(error), **where)
+            log.critical("worker ends", failure=what, error=error, **where)
             await self._on_failure(error)
 
     async def _work(self, partition: int, owned: OwnedPartition) -> None:

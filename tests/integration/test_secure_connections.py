@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,7 @@ def test_a_deployment_over_tls_and_scram(secured: SecureBroker, topic_prefix: st
         assert len(out.read_text().splitlines()) >= least, topic
     told += [shop.log(), run("topics", "--help"), json.dumps(status)]
     assert "aiokafka" in shop.log(), "the libraries were heard at debug"
+    assert not re.search(r"\bu\d+\b", shop.log()), "no user is named"
     for text in told:
         assert PASSWORD not in text
 
