@@ -148,6 +148,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=86400, description="Seconds that a deadline waits for events that come out of order."),
     ] = 60.0
+    standbys: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3,
+            description="How many other workers keep a copy of each partition's state, and go on with it "
+            "when its worker is lost, without reading the changelog first. The same for all workers.",
+        ),
+    ] = 0
     max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 2000
     cache_users: Annotated[
         int, Meta(ge=1, description="Users of a partition whose decoded state is kept in memory.")

@@ -112,6 +112,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
         instance_id=settings.instance_id,
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,
+        standbys=settings.standbys,
         live=settings.mode == "live",
         repartition_topic=_repartition_topic(settings) if settings.repartition else None,
     )

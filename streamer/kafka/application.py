@@ -72,7 +72,7 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
         TableManager=PositionTableManager,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        table_standby_replicas=0,
+        table_standby_replicas=options.standbys,
         stream_buffer_maxsize=QUEUED_BATCHES,
         broker_max_poll_records=options.max_batch,
         broker_session_timeout=SESSION_TIMEOUT_S,

@@ -22,6 +22,8 @@ class WorkerOptions:
     instance_id: static group membership; a restart within the session then moves no partition.
     max_batch: the most records of one transaction.
     tick_s: after this many seconds without records a partition's stage is called with none.
+    standbys: how many other workers keep a copy of each partition's table. All workers of an application must
+        agree on it.
     live: whether wall time may move the clock of a partition that has caught up.
     """
 
@@ -32,6 +34,7 @@ class WorkerOptions:
     instance_id: str | None = None
     max_batch: int = 2000
     tick_s: float = 1.0
+    standbys: int = 0
     live: bool = True
     repartition_topic: str | None = None
 

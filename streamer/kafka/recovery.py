@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, cast
 
+import structlog
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery, ServiceStopped
 from faust.types import TP, ConsumerT
@@ -17,6 +18,8 @@ from schemas.errors import StateError
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.store import PartitionStore
 
+log = structlog.get_logger(__name__)
+
 
 class PositionRecovery(Recovery):
     """Faust's recovery without its queue of single changelog records.
@@ -26,34 +29,53 @@ class PositionRecovery(Recovery):
     writes each fetch straight to the store, and recovery ends when its position has passed the end.
     """
 
+    _restored = 0
+
     def restore(self, tp: TP, records: Sequence[Any]) -> None:
-        """Write fetched changelog records of one partition to the store, each once and in order."""
-        if not self.in_recovery or tp not in self.active_tps:
+        """Write fetched changelog records of one partition to the store, each once and in order.
+
+        A partition that this worker owns is written to while it recovers; later on the worker stores itself
+        what it commits.
+        """
+        if tp in self.standby_tps:
+            offsets = self.standby_offsets
+        elif self.in_recovery and tp in self.active_tps:
+            offsets = self.active_offsets
+            self._active_events_received_at[tp] = monotonic()
+        else:
             return
-        done = self.active_offsets.get(tp)
-        last = records[-1].offset
-        if done is None or last > done:
-            fresh = ((r.key, r.value) for r in records if done is None or r.offset > done)
+        done = offsets.get(tp)
+        fresh = [(r.key, r.value) for r in records if done is None or r.offset > done]
+        if fresh:
+            last = records[-1].offset
             PartitionStore(self.tp_to_table[tp]).write(tp.partition, fresh, last)
-            self.active_offsets[tp] = last
-        self._active_events_received_at[tp] = monotonic()
+            offsets[tp] = last
+            self._restored += tp in self.active_tps and len(fresh)
 
     def restored_to(self, positions: Mapping[TP, int], fetching: set[TP]) -> None:
         """End recovery if all below ``positions`` is restored and that is all there is.
 
         Faust resumes the changelog partitions (``fetching``) only after it has read their ends and
-        sought its way to the stored offsets, and pauses them when recovery has ended.
+        sought its way to the stored offsets, and pauses them when recovery has ended; those that stand by
+        stay resumed.
         """
-        if not self.active_tps or not self.active_tps <= fetching:
-            return
-        if all(positions.get(tp, -1) > self.active_highwaters[tp] for tp in self.active_tps):
+
+        def complete(tps: set[TP], ends: Mapping[TP, int]) -> bool:
+            return tps <= fetching and all(positions.get(tp, -1) > ends[tp] for tp in tps)
+
+        if self.active_tps and complete(self.active_tps, self.active_highwaters):
             self.active_offsets.update(self.active_highwaters)
             self.signal_recovery_end.set()
+        ready = cast(PositionTableManager, self.tables).standbys_ready
+        if self.standby_tps and not ready and complete(self.standby_tps, self.standby_highwaters):
+            log.info("standby has caught up", partitions=len(self.standby_tps))
+            self.tables.on_standbys_ready()
 
     def _set_recovery_started(self) -> None:
         # Faust clears the signal every five seconds only. Left from the recovery before, it would end
         # this one at once, with whatever table there is.
         super()._set_recovery_started()
+        self._restored = 0
         self.signal_recovery_end.clear()
 
     async def _build_offsets(
@@ -88,6 +110,7 @@ class PositionRecovery(Recovery):
         if generation_id != self.app.consumer_generation_id:
             # Faust comes here as well when the next rebalance has cut recovery short.
             return
+        log.info("table recovered", records=self._restored, partitions=len(self.active_tps))
         if await cast(PositionTableManager, self.tables).partitions.open():
             await super().on_recovery_completed(generation_id)
 

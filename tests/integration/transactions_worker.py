@@ -59,6 +59,7 @@ class WorkerArguments(msgspec.Struct, frozen=True):
     freeze_file: str | None = None
     refuse_poison: bool = False
     answer_ticks: bool = False
+    standbys: int = 0
 
 
 def advance(state: bytes, value: bytes) -> bytes:
@@ -163,6 +164,7 @@ def main() -> int:
         instance_id=arguments.instance_id,
         max_batch=arguments.max_batch,
         repartition_topic=arguments.repartition_topic,
+        standbys=arguments.standbys,
     )
     return run(build_application(options, CountingStage(arguments)))
 
