@@ -83,7 +83,8 @@ class PositionRecovery(Recovery):
     ) -> None:
         # Faust would say so as well, save where the changelog ends after its first record.
         await super()._build_offsets(consumer, tps, destination, title)
-        beyond = sorted(tp for tp in tps if destination[tp] > self.active_highwaters[tp])
+        # Those that stand by are looked at when they are taken over: their ends are not known yet.
+        beyond = sorted(tp for tp in tps & self.active_tps if destination[tp] > self.active_highwaters[tp])
         if beyond:
             numbers = ", ".join(str(tp.partition) for tp in beyond)
             raise StateError(
