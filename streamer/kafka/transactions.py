@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from streamer.kafka.committed import Committed
 from streamer.kafka.options import WorkerOptions
-from streamer.kafka.producer import PipelinedProducer
 from streamer.stage import Message, Outcome
 
 # A record batch stays below the broker's default max.message.bytes (1,048,588) even when its content
@@ -21,6 +20,9 @@ from streamer.stage import Message, Outcome
 BATCH_BYTES = 960 * 1024
 # How long the broker lets a silent worker's open transaction hold back read_committed readers.
 TRANSACTION_TIMEOUT_MS = 15_000
+# A new transaction is refused while the broker still writes the last one's markers, which takes a few
+# milliseconds; the default back-off of 100 ms would be the time of every second transaction.
+RETRY_BACKOFF_MS = 20
 
 # aiokafka's builder takes headers as a list.
 Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
@@ -39,13 +41,14 @@ class TransactionalWriter:
         self._partition = partition
         self._group = options.application_id
         self._changelog = options.changelog_topic
-        self._producer = PipelinedProducer(
+        self._producer = AIOKafkaProducer(
             **options.connection.client_options,
             transactional_id=f"{options.application_id}-{options.event_topic}-{partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             compression_type="snappy",
             max_batch_size=BATCH_BYTES,
             linger_ms=0,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
         )
 
     async def start(self) -> None:
@@ -76,15 +79,9 @@ class TransactionalWriter:
         for message in outcome.messages:
             partition = self._partition if message.partition is None else message.partition
             target.setdefault((message.topic, partition), []).append(_entry(message))
-        # First, so that the sender finds the group together with the partitions.
-        offsets = {
-            TopicPartition(topic, self._partition): OffsetAndMetadata(*committed)
-            for topic, committed in read_to.items()
-        }
-        sent_offsets = producer.send_offsets_to_transaction(offsets, self._group)
-        pending: list[asyncio.Future[Any]] = [asyncio.ensure_future(sent_offsets)]
         # Each partition's first batch goes before any second one: these are waiting together when the
         # sender wakes, and share one request.
+        pending: list[asyncio.Future[Any]] = []
         changelog: tuple[asyncio.Future[Any], int] | None = None
         columns = [self._batches(*place, entries) for place, entries in target.items()]
         for row in zip_longest(*columns):
@@ -93,6 +90,11 @@ class TransactionalWriter:
                 pending.append(future)
                 if topic == self._changelog:
                     changelog = (future, batch.record_count())
+        offsets = {
+            TopicPartition(topic, self._partition): OffsetAndMetadata(*committed)
+            for topic, committed in read_to.items()
+        }
+        pending.append(asyncio.ensure_future(producer.send_offsets_to_transaction(offsets, self._group)))
         await asyncio.gather(*pending)
         await producer.commit_transaction()
         if changelog is None:

@@ -18,7 +18,6 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
-from aiokafka.producer.sender import Sender
 from faust import App
 from faust.stores.rocksdb import Store
 from faust.tables.manager import TableManager
@@ -30,7 +29,6 @@ from mode import Service
 from mode.utils.queues import FlowControlEvent
 
 from streamer.kafka.application import StreamingApp
-from streamer.kafka.producer import PipelinedProducer, PipelinedSender
 from streamer.kafka.recovery import PositionRecovery, PositionTableManager
 from streamer.kafka.transport import BatchConsumer, ReadCommittedThread
 
@@ -180,17 +178,6 @@ INNER = [
     ),
     Inner(AIOKafkaProducer.send_offsets_to_transaction, "e0ef841647a1e127", "may run beside the sends"),
     Inner(
-        AIOKafkaProducer.__init__,
-        "3c3b4f692c34c224",
-        "the sender that is replaced, and what it is made with",
-    ),
-    Inner(
-        Sender._maybe_do_transactional_request,
-        "53836bd973c5cb0e",
-        "partitions first, then the group, then its offsets, then the end: one task at a time",
-    ),
-    Inner(Sender._sender_routine, "5f065fc4f87941f2", "partitions are muted until they are announced"),
-    Inner(
         GroupCoordinator._do_fetch_commit_offsets,
         "f156469469a04999",
         "ignores the group's error, hence our own reading at take-over",
@@ -224,16 +211,7 @@ def test_inner_method_is_the_one_that_was_read(inner: Inner) -> None:
 
 
 @pytest.mark.parametrize(
-    "owner",
-    [
-        BatchConsumer,
-        ReadCommittedThread,
-        PipelinedProducer,
-        PipelinedSender,
-        PositionRecovery,
-        PositionTableManager,
-        StreamingApp,
-    ],
+    "owner", [BatchConsumer, ReadCommittedThread, PositionRecovery, PositionTableManager, StreamingApp]
 )
 def test_every_override_is_listed(owner: type) -> None:
     listed = {inner.function.__name__ for inner in INNER}
