@@ -42,6 +42,10 @@ REPARTITION: Final = Topic("churn.repartition.v1", "user_id", "delete", _EVENT_M
 """Between the workers, where a shop does not key by user: records on their way to their user's partition."""
 
 
+MODELS: Final = Topic("churn.models.v1", "application_id", "compact")
+"""What the operator has decided of models; one partition, read by every worker."""
+
+
 def with_prefix(prefix: str, name: str) -> str:
     """The topic's name on the broker: the prefix, nothing between, the contract's name."""
     return prefix + name

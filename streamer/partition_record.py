@@ -1,4 +1,4 @@
-"""What the table keeps of a partition itself, beside its users: its clock, and the topics it was made of."""
+"""What the table keeps of a partition itself, beside its users: its clock, its topics, and its model."""
 
 from __future__ import annotations
 
@@ -26,17 +26,29 @@ class SourceTopics(msgspec.Struct, frozen=True):
     partitions: int
 
 
+class TakenUp(msgspec.Struct, frozen=True):
+    """Since when a partition is scored with a model: records from ``offset`` on, and time since then.
+
+    ``revision``: the decision that it followed, 0 for the bundle in the worker's settings.
+    """
+
+    sha256: str
+    offset: int
+    revision: int
+
+
 class PartitionRecord(msgspec.Struct, frozen=True, array_like=True):
-    """``clock_ms``: epoch milliseconds. ``topics``: ``None`` where nobody has told them."""
+    """``clock_ms``: epoch milliseconds. ``topics`` and ``model``: ``None`` where nobody has told them."""
 
     version: int
     clock_ms: int
     topics: SourceTopics | None = None
+    model: TakenUp | None = None
 
 
-def encode_record(clock_ms: int, topics: SourceTopics | None) -> bytes:
+def encode_record(clock_ms: int, topics: SourceTopics | None, model: TakenUp | None = None) -> bytes:
     """A record of this version."""
-    return msgspec.msgpack.encode(PartitionRecord(RECORD_VERSION, clock_ms, topics))
+    return msgspec.msgpack.encode(PartitionRecord(RECORD_VERSION, clock_ms, topics, model))
 
 
 def decode_record(stored: bytes) -> PartitionRecord:

@@ -24,6 +24,8 @@ from streamer.intake import Intake
 from streamer.outputs import Messages
 from streamer.partition_record import CLOCK_KEY, SourceTopics, decode_record, encode_record
 from streamer.repartition import Repartition, is_announcement
+from streamer.rollout.models import Models, Scorer
+from streamer.rollout.partition_model import PartitionModel, open_partition_model
 from streamer.stage import Message, Outcome, Record
 from streamer.state_cache import StateCache
 from streamer.status.partition_status import (
@@ -46,6 +48,7 @@ class _Opened:
     partition: Partition
     states: StateCache
     counters: Counters
+    model: PartitionModel
     held: bool = False
 
 
@@ -73,37 +76,42 @@ class ScoringStage:
         repartition: Repartition | None = None,
         topics: SourceTopics | None = None,
     ) -> None:
-        self._worker = worker
+        self.models = Models(Scorer(rules, model, messages, worker))
         self._topics = topics
         self._intake = Intake(
             messages.source_topic, messages.topic_prefix, event_format, currency, repartition
         )
         self._repartition = repartition
-        self._rules = rules
         self._live = live
-        self._model = model
-        self._messages = messages
         self._cached_states = cached_states
         self._source = SourceWatch()
         self._source_down = False
         self._opened: dict[int, _Opened] = {}
 
-    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "") -> None:
-        """Take a partition over: its clock and every user's deadline come from the recovered table."""
+    def open(
+        self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "", next_offset: int = 0
+    ) -> None:
+        """Take a partition over: its clock, its model and every user's deadline come from the table."""
         check_partition(partition, self._topics)
-        opened = Partition(partition, self._rules, self._model)
+        scorer, taken_up = self.models.serving, None
+        opened = Partition(partition, scorer.rules, scorer.model)
         for key, stored in items:
             if key == CLOCK_KEY:
                 record = decode_record(stored)
                 check_topics_unchanged(record.topics, self._topics)
-                opened.clock_ms = record.clock_ms
+                opened.clock_ms, taken_up = record.clock_ms, record.model
             else:
                 user_id = key.decode()
                 opened.adopt(user_id, _decoded(user_id, stored))
         if self._repartition is not None:
             self._repartition.open(partition)
-        counters = _counted_before(said, partition)
-        self._opened[partition] = _Opened(opened, StateCache(self._cached_states), counters)
+        before = _said_before(said, partition)
+        trial = None if before is None else before.trial
+        model = open_partition_model(self.models, taken_up, trial, next_offset)
+        if model.scorer is not scorer:
+            opened.take_up(model.scorer.rules, model.scorer.model)
+        counters = Counters() if before is None else before.counters
+        self._opened[partition] = _Opened(opened, StateCache(self._cached_states), counters, model)
 
     def close(self, partition: int) -> None:
         """Forget a partition that was revoked."""
@@ -112,13 +120,13 @@ class ScoringStage:
     def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
         """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
         opened = self._opened[partition]
-        counters = opened.counters
+        counters, news = opened.counters, opened.model.follow(self.models, opened.partition)
         events, messages = self._intake.read(records, partition, counters)
         if self._repartition is not None:
             messages += self._repartition.announce(partition, now_ms)
         was_down, was_held = self._source_down, opened.held
         if now_ms is not None and self._source_is_down(records, now_ms):
-            return Outcome({}, messages, news=not was_down)
+            return Outcome({}, messages, news=news or not was_down)
         if self._repartition is not None:
             now_ms = self._repartition.proven_ms(partition, now_ms)
         opened.held = self._live and now_ms is None
@@ -142,10 +150,16 @@ class ScoringStage:
             if decision.action == "sent":
                 count(counters.alerts, decision.transition)
             count(counters.decisions, decision.obstacle or decision.action)
+        model = opened.model
+        model.compare(self.models, applied)
+        if records and not records[0].forwarded:
+            model.next_offset = records[-1].offset + 1
         clock_ms = opened.partition.clock_ms
-        if (records or writes) and clock_ms != clock_before:
-            writes[CLOCK_KEY] = encode_record(clock_ms, self._topics)
-        return Outcome(writes, messages, news=(was_held, was_down) != (opened.held, self._source_down))
+        if not model.recorded or ((records or writes) and clock_ms != clock_before):
+            writes[CLOCK_KEY] = encode_record(clock_ms, self._topics, model.taken_up)
+            model.recorded = True
+        news = news or (was_held, was_down) != (opened.held, self._source_down)
+        return Outcome(writes, messages, news=news)
 
     def _apply(
         self, opened: _Opened, read: Read, events: Sequence[PartitionEvent], now_ms: int | None
@@ -162,15 +176,15 @@ class ScoringStage:
         messages: list[Message] = []
         for decision in applied.decisions:
             if decision.action == "sent":
-                messages.append(self._messages.alert(decision, number))
-            messages.append(self._messages.decision(decision))
-        identity = self._model.identity
+                messages.append(opened.model.scorer.messages.alert(decision, number))
+            messages.append(opened.model.scorer.messages.decision(decision))
+        identity = opened.model.scorer.model.identity
         for user_id, state in applied.states.items():
             cache.put(user_id, state)
             writes[user_id.encode()] = None if state is None else encode_state(state)
             # A duplicate asks nothing: no risk bears the name of a model that has not looked at the user.
             if state is None or state.model == identity:
-                messages.append(self._messages.score(user_id, state, number))
+                messages.append(opened.model.scorer.messages.score(user_id, state, number))
         return applied, writes, messages
 
     def _attempt(
@@ -184,7 +198,7 @@ class ScoringStage:
             applied, _, _ = self._apply(opened, read, events, now_ms)
             if (nobody := applied.states.get(NOBODY)) is not None:
                 # Every graph is asked, also the one that is there for alerts.
-                answer_explanations([Explain(NOBODY, nobody, False)], self._model)
+                answer_explanations([Explain(NOBODY, nobody, False)], opened.model.scorer.model)
         except (StateError, MemoryError):
             raise
         except Exception as error:
@@ -208,12 +222,14 @@ class ScoringStage:
         return encode_status(
             PartitionStatus(
                 said_ms=wall_ms,
-                worker=self._worker,
+                worker=opened.model.scorer.worker,
                 counters=opened.counters,
                 clock_ms=None if clock_ms == NEVER_MS else clock_ms,
                 held=opened.held,
                 source=source,
                 topics=self._topics,
+                model=opened.model.taken_up,
+                trial=opened.model.trial,
             )
         )
 
@@ -247,11 +263,10 @@ def _decoded(user_id: str, stored: bytes) -> UserState:
         raise
 
 
-def _counted_before(said: str, partition: int) -> Counters:
-    """The partition's counts up to its last transaction; nothing where they cannot be known."""
+def _said_before(said: str, partition: int) -> PartitionStatus | None:
+    """The partition's status as of its last transaction; nothing where it cannot be known."""
     try:
-        status = decode_status(said)
+        return decode_status(said)
     except StateError as error:
         log.warning("counts start from nothing", partition=partition, reason=str(error))
-        return Counters()
-    return Counters() if status is None else status.counters
+        return None

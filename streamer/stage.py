@@ -57,11 +57,14 @@ class Stage(Protocol):
     process whose transaction failed must end; it may then be given the same records again.
     """
 
-    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "") -> None:
+    def open(
+        self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "", next_offset: int = 0
+    ) -> None:
         """Take a partition over.
 
         ``items``: the whole recovered table of the partition. ``said``: its :meth:`status` as of its last
-        transaction, by whoever owned it then; empty if there was none.
+        transaction, by whoever owned it then; empty if there was none. ``next_offset``: of its first record
+        that has not been processed.
         """
         ...
 

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import socket
 from pathlib import Path
 
 import structlog
 
 from schemas.errors import ConfigurationError
-from schemas.parts import ModelReference
 from schemas.topics import EVENTS, REPARTITION, with_prefix
 from streamer.continuity import check_continuity
-from streamer.core.partition import Rules
 from streamer.kafka.application import build_application, run
 from streamer.kafka.connection import connection_of
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.topics import check_topics
-from streamer.onnx.arena_size import arena_users
 from streamer.onnx.bundle import Bundle, load_bundle
-from streamer.onnx.risk_model import OnnxRiskModel
-from streamer.outputs import Messages, churn_in_words, policy_hash
 from streamer.partition_record import SourceTopics
-from streamer.policy_file import load_policy
 from streamer.repartition import Repartition
+from streamer.rollout.loading import Bundles, build_scorer, load_referenced
+from streamer.rollout.plan import Rollout
+from streamer.rollout.topic import newest_rollout
+from streamer.rollout.watcher import RolloutWatcher
 from streamer.scoring_stage import ScoringStage
 from streamer.settings import Settings
-from streamer.status.partition_status import WorkerIdentity, worker_identity
-from streamer.time_zone import check_time_zone
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +34,13 @@ def run_worker(settings: Settings) -> int:
     Raises ``ConfigurationError``, ``BrokerError``, ``TopicError`` or ``BundleError`` before anything is
     consumed when the worker could not do its work.
     """
-    bundle = load_bundle(
-        _bundle_path(settings), settings.device, settings.arena_precision, settings.bundle_root
-    )
     partitions = asyncio.run(check_topics(settings))
     topics = asyncio.run(check_continuity(settings, partitions))
+    rollout = asyncio.run(newest_rollout(settings))
+    bundle = _bundle_to_serve(settings, rollout)
     stage = build_stage(settings, bundle, partitions, topics)
-    app = build_application(worker_options(settings), stage)
+    watcher = RolloutWatcher(settings, stage.models, rollout, Bundles(settings, bundle, partitions))
+    app = build_application(worker_options(settings), stage, watcher.run)
     log.info(
         "worker starts",
         bootstrap=settings.bootstrap,
@@ -72,28 +66,13 @@ def build_stage(
 
     ``topics``: those that states are made of and lie in, ``None`` where they lie in no topic.
     """
-    manifest = bundle.manifest
-    check_time_zone(settings.time_zone, manifest.time_zone)
-    model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
-    policy = load_policy(settings.policy, manifest, settings.disorder_s)
-    messages = Messages(
-        topic_prefix=settings.topic_prefix,
-        source_topic=with_prefix(settings.topic_prefix, EVENTS),
-        model=ModelReference(manifest.name, manifest.version, bundle.sha256),
-        horizon_days=manifest.horizon_days,
-        definition=churn_in_words(manifest.churn_definition, manifest.horizon_days),
-        policy_sha256=policy_hash(policy),
-        silence_grid_ms=model.silence_grid_ms,
-        reference_risk=manifest.reference.probability if manifest.reference else None,
-        currency=settings.currency,
-    )
-    rules = Rules(policy, manifest.churn_definition.types == "any", partitions)
+    scorer = build_scorer(settings, bundle, partitions)
     return ScoringStage(
-        rules,
-        model,
-        messages,
+        scorer.rules,
+        scorer.model,
+        scorer.messages,
         settings.cache_users,
-        worker=_identity(settings, messages, model),
+        worker=scorer.worker,
         live=settings.mode == "live",
         event_format=settings.event_format,
         currency=settings.currency,
@@ -118,20 +97,6 @@ def worker_options(settings: Settings) -> WorkerOptions:
     )
 
 
-def _identity(settings: Settings, messages: Messages, model: OnnxRiskModel) -> WorkerIdentity:
-    return worker_identity(
-        instance_id=settings.instance_id,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        mode=settings.mode,
-        model=messages.model.name,
-        model_version=messages.model.version,
-        model_sha256=messages.model.sha256,
-        policy_sha256=messages.policy_sha256,
-        providers=model.providers,
-    )
-
-
 def _repartition_topic(settings: Settings) -> str:
     return with_prefix(settings.topic_prefix, REPARTITION.name)
 
@@ -145,6 +110,15 @@ def _repartition(settings: Settings, partitions: int) -> Repartition | None:
             "on its way from another one. Turn it off; `streamer replay` keys a history by user_id"
         )
     return Repartition(_repartition_topic(settings), partitions)
+
+
+def _bundle_to_serve(settings: Settings, rollout: Rollout) -> Bundle:
+    """The one that was decided on, or else the one in the settings."""
+    if rollout.serving is not None:
+        return load_referenced(settings, rollout.serving)
+    return load_bundle(
+        _bundle_path(settings), settings.device, settings.arena_precision, settings.bundle_root
+    )
 
 
 def _bundle_path(settings: Settings) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
+import onnx.numpy_helper
 
-from schemas.bundle import MANIFEST_NAME
+from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME
+from schemas.golden import Golden, decode_golden, encode_golden
 from streamer.core.model import Encoding
 from streamer.core.ring import Placement, put
 from streamer.core.token import TOKEN, TOKEN_BYTES, place
@@ -34,6 +38,36 @@ def rewrite(bundle: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     manifest = msgspec.json.decode((bundle / MANIFEST_NAME).read_bytes())
     manifest["sha256"][name] = sha256(data).hexdigest()
     (bundle / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
+
+
+def successor(folder: Path, version: str = "2", shift: float = 0.5) -> Path:
+    """The demo's bundle as it would be with another calibration: log odds are higher by ``shift``."""
+    shutil.copytree(DEMO_BUNDLE, folder)
+
+    def shifted(probability: float) -> float:
+        return 1.0 / (1.0 + math.exp(-math.log(probability / (1.0 - probability)) - shift))
+
+    def of_graph(data: bytes) -> bytes:
+        graph = onnx.load_from_string(data)
+        (intercept,) = [each for each in graph.graph.initializer if each.name == "intercept"]
+        value = onnx.numpy_helper.to_array(intercept) + np.float32(shift)
+        intercept.CopyFrom(onnx.numpy_helper.from_array(value, "intercept"))
+        return graph.SerializeToString()
+
+    def of_golden(data: bytes) -> bytes:
+        golden = decode_golden(data, GOLDEN_NAME)
+        histories = tuple(
+            msgspec.structs.replace(each, probabilities=tuple(map(shifted, each.probabilities)))
+            for each in golden.histories
+        )
+        return encode_golden(Golden(histories))
+
+    rewrite(folder, QUERY_NAME, of_graph)
+    rewrite(folder, GOLDEN_NAME, of_golden)
+    manifest = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    manifest["version"] = version
+    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
+    return folder
 
 
 @dataclass

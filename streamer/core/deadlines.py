@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 
 
@@ -30,6 +31,10 @@ class Deadlines:
         if len(self._heap) > 2 * len(self._due_ms) + 64:
             self._heap = [(due, user) for user, due in self._due_ms.items()]
             heapify(self._heap)
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        """Every user with a deadline."""
+        return iter(self._due_ms.items())
 
     def drop(self, user_id: str) -> None:
         """Forget the user's deadline, if there is one."""

@@ -70,8 +70,21 @@ class Partition:
         self._touched: tuple[str, ...] = ()
         self._rules = rules
         self._model = model
+        self._stamp = self._stamp_of(rules, model)
+
+    def take_up(self, rules: Rules, model: RiskModel) -> None:
+        """Go on with another model and the rules that go with it, between two batches.
+
+        As when a worker starts anew with them: every user is looked at again within the hour.
+        """
+        self._rules, self._model = rules, model
+        self._stamp = self._stamp_of(rules, model)
+        self._outdated = dict(self._deadlines)
+
+    @staticmethod
+    def _stamp_of(rules: Rules, model: RiskModel) -> bytes:
         said = msgspec.json.encode((rules.policy, rules.any_event_returns, STATE_VERSION))
-        self._stamp = sha256(said + model.identity).digest()[:8]
+        return sha256(said + model.identity).digest()[:8]
 
     def adopt(self, user_id: str, state: UserState | None) -> None:
         """Keep track of a user's deadline, and of whether a decision waits for the partition to catch up."""

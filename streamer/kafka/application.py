@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import faust
@@ -54,8 +55,14 @@ class StreamingApp(faust.App):
         super()._crash(reason)
 
 
-def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
+def build_application(
+    options: WorkerOptions,
+    stage: Stage,
+    beside: Callable[[Callable[[], bool]], Awaitable[None]] | None = None,
+) -> StreamingApp:
     """The application for one worker process.
+
+    ``beside``: what runs beside the batches until what it is given says that it is to stop.
 
     The topics must exist: ``options.event_topic``, every topic that ``stage`` writes to and
     ``options.changelog_topic`` with at least as many partitions as the event topic, the changelog
@@ -106,6 +113,12 @@ def build_application(options: WorkerOptions, stage: Stage) -> StreamingApp:
         while not app.should_stop:
             await partitions.tick(app.flow_control.is_active)
             await asyncio.sleep(options.tick_s / 4)
+
+    if beside is not None:
+
+        @app.task
+        async def run_beside() -> None:
+            await beside(lambda: app.should_stop)
 
     return app
 

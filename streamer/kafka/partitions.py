@@ -78,7 +78,8 @@ class Partitions:
         try:
             self._close()
             for partition, owned in sorted(self._owned.items()):
-                self._stage.open(partition, self._store.items(partition), owned.said)
+                next_offset = owned.sources[self._options.event_topic].next_offset
+                self._stage.open(partition, self._store.items(partition), owned.said, next_offset)
                 owned.open = True
                 owned.touched_at = monotonic()
         except Exception as error:

@@ -18,7 +18,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from schemas.errors import TopicError
-from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, REPARTITION, TOPICS, with_prefix
+from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, MODELS, REPARTITION, TOPICS, with_prefix
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.connection import connection_of
 from streamer.settings import Settings
@@ -75,7 +75,7 @@ def changelog_topic(application_id: str) -> str:
 
 
 def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
-    """The contract's topics and the changelog, all with the same number of partitions.
+    """The contract's topics, the changelog, all with the same number of partitions, and that of models.
 
     Outputs and changelog go to the partition of the events that caused them, so the numbers must agree.
     """
@@ -100,6 +100,8 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
             "retention.ms": str(FORWARDED_RETENTION_MS),
         }
         plans.append(TopicPlan(with_prefix(settings.topic_prefix, REPARTITION.name), partitions, forwarded))
+    models = {"cleanup.policy": MODELS.cleanup_policy, "max.message.bytes": str(MODELS.max_message_bytes)}
+    plans.append(TopicPlan(with_prefix(settings.topic_prefix, MODELS.name), 1, models))
     changelog = {"cleanup.policy": "compact", "max.message.bytes": str(CHANGELOG_MAX_BYTES)}
     return [*plans, TopicPlan(changelog_topic(settings.application_id), partitions, changelog)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from streamer.rollout.wording import rollout_findings
 from streamer.status.deployment import Deployment, PartitionView, TopicProblem
 from streamer.status.partition_status import WorkerIdentity
 
@@ -37,7 +38,7 @@ def attention(deployment: Deployment) -> list[str]:
             f"{deployment.event_topic}."
         )
     identities = [worker.identity for worker in deployment.workers if worker.identity is not None]
-    return found + _disagreements(identities)
+    return [*found, *rollout_findings(deployment), *_disagreements(identities)]
 
 
 def duration(ms: int) -> str:

@@ -8,13 +8,15 @@ import msgspec
 from aiokafka import TopicPartition
 
 from schemas.errors import StateError
-from schemas.topics import EVENTS, REPARTITION, with_prefix
+from schemas.topics import EVENTS, MODELS, REPARTITION, with_prefix
 from streamer.counters import Counters, total
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, Group, Member, committed_offsets, describe_group
 from streamer.kafka.connection import connection_of
 from streamer.kafka.log_ends import LogEnd, log_ends
 from streamer.kafka.topics import TopicState, repair_of, topic_states
+from streamer.rollout.plan import NO_ROLLOUT, Rollout
+from streamer.rollout.topic import newest_rollout
 from streamer.settings import Settings
 from streamer.status.partition_status import (
     PartitionStatus,
@@ -63,8 +65,9 @@ class WorkerView(msgspec.Struct, frozen=True):
 class Deployment(msgspec.Struct, frozen=True):
     """How everything is at ``now_ms``, wall time. ``topics``: how many the deployment needs.
 
-    ``source``: as the workers see it; ``None`` where none watches it. ``totals``: of all partitions since
-    their first records. ``forwarded_share``: of the records read, ``None`` without any.
+    ``rollout``: what the operator has decided of models. ``source``: as the workers see it; ``None`` where
+    none watches it. ``totals``: of all partitions since their first records. ``forwarded_share``: of the
+    records read, ``None`` without any.
     """
 
     now_ms: int
@@ -78,6 +81,7 @@ class Deployment(msgspec.Struct, frozen=True):
     source: SourceStatus | None
     totals: Counters
     forwarded_share: float | None
+    rollout: Rollout
 
 
 async def observe(settings: Settings, now_ms: int) -> Deployment:
@@ -94,7 +98,10 @@ async def observe(settings: Settings, now_ms: int) -> Deployment:
         if state.plan.name in sources
         for tp in (TopicPartition(state.plan.name, number) for number in range(state.partitions or 0))
     }
-    return deployment_of(settings, now_ms, topics, group, committed, await log_ends(connection, read_to))
+    ends = await log_ends(connection, read_to)
+    decided = any(state.plan.name.endswith(MODELS.name) and state.partitions for state in topics)
+    rollout = await newest_rollout(settings) if decided else NO_ROLLOUT
+    return deployment_of(settings, now_ms, topics, group, committed, ends, rollout)
 
 
 def deployment_of(
@@ -104,6 +111,7 @@ def deployment_of(
     group: Group,
     committed: Mapping[TopicPartition, Committed],
     ends: Mapping[TopicPartition, LogEnd],
+    rollout: Rollout = NO_ROLLOUT,
 ) -> Deployment:
     """The view. ``ends``: of the partitions of the events topic, and of the one for forwarded records."""
     events = with_prefix(settings.topic_prefix, EVENTS)
@@ -145,6 +153,7 @@ def deployment_of(
         source=_source([status for status in spoken if status.worker in _identities(workers)]),
         totals=totals,
         forwarded_share=totals.forwarded / totals.records if totals.records else None,
+        rollout=rollout,
     )
 
 

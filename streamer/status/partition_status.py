@@ -11,15 +11,17 @@ from typing import Final
 import msgspec
 
 from schemas.errors import StateError
+from streamer.core.shadow import Comparison
 from streamer.counters import Counters, bounded, printable
-from streamer.partition_record import SourceTopics
+from streamer.partition_record import SourceTopics, TakenUp
 
-MOST_BYTES: Final = 3_500
+MOST_BYTES: Final = 4_000
 """No status is longer; a broker takes 4,096 by default."""
 
 SHA256_CHARACTERS: Final = 12
 _TEXT_CHARACTERS: Final = 48
 _MOST_PROVIDERS: Final = 4
+REFUSAL_CHARACTERS: Final = 200
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
@@ -84,12 +86,25 @@ class SourceStatus(msgspec.Struct, frozen=True):
     down: bool
 
 
+class TrialStatus(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A bundle on trial in a partition. ``sha256``: its first hexadecimal digits.
+
+    ``refusal``: why the worker does not score with it. ``compared``: its scores beside those sent; ``None``
+    while it is loaded.
+    """
+
+    sha256: str
+    refusal: str = ""
+    compared: Comparison | None = None
+
+
 class PartitionStatus(msgspec.Struct, frozen=True, tag=1, tag_field="format"):
     """What is said of one partition. Fields may be added; another format is not read.
 
     ``said_ms``: wall time. ``clock_ms``: the partition's clock, ``None`` before its first event.
     ``held``: raises wait, because the partition lags. ``source``: ``None`` where wall time does not count.
-    ``topics``: those that what was read comes from; ``None`` where they are not known.
+    ``topics``: those that what was read comes from; ``None`` where they are not known. ``model``: since when
+    the worker's model scores here. ``trial``: the bundle beside it.
     """
 
     said_ms: int
@@ -99,6 +114,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, tag=1, tag_field="format"):
     held: bool = False
     source: SourceStatus | None = None
     topics: SourceTopics | None = None
+    model: TakenUp | None = None
+    trial: TrialStatus | None = None
 
 
 def encode_status(status: PartitionStatus) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.timestamps import format_timestamp
 from schemas.topics import REPARTITION
+from streamer.rollout.wording import rollout_facts
 from streamer.status.attention import duration
 from streamer.status.deployment import Deployment, PartitionView
 
@@ -23,6 +24,7 @@ def in_words(deployment: Deployment, findings: Sequence[str]) -> str:
             f"{who.model} {who.model_version} ({who.model_sha256}) on {', '.join(who.providers)}"
             for who in identities
         ),
+        **rollout_facts(deployment),
         "policy": _each(who.policy_sha256 for who in identities),
         "mode": _each(who.mode for who in identities),
         "source": _source(deployment),

@@ -84,7 +84,8 @@ async def commit(shop: Shop, offsets: Mapping[TopicPartition, int]) -> None:
 
 
 def every_topic(shop: Shop) -> list[str]:
-    return [plan.name for plan in planned_topics(shop.settings, PARTITIONS)]
+    plans = planned_topics(shop.settings, PARTITIONS)
+    return [plan.name for plan in plans if plan.partitions == PARTITIONS]
 
 
 def refusal(shop: Shop) -> str:

@@ -11,7 +11,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.errors import BrokerError, TopicError
 from schemas.event import MAX_EVENT_BYTES
-from schemas.topics import ALERTS, DEAD_LETTERS, ERASURES, EVENTS, SCORES, TOPICS
+from schemas.topics import ALERTS, DEAD_LETTERS, ERASURES, EVENTS, MODELS, SCORES, TOPICS
 from streamer import cli
 from streamer.kafka.topics import (
     changelog_topic,
@@ -58,7 +58,7 @@ def test_created_topics_are_those_of_the_contract_and_fit(settings: Settings) ->
     async def scenario() -> None:
         created = await create_missing_topics(settings)
         assert set(created) == {
-            *(settings.topic_prefix + topic.name for topic in TOPICS),
+            *(settings.topic_prefix + topic.name for topic in (*TOPICS, MODELS)),
             changelog_topic(settings.application_id),
         }
         assert await check_topics(settings) == 3
@@ -129,11 +129,11 @@ def test_what_does_not_fit_is_named_with_found_and_expected_and_left_alone(setti
 def test_the_command_shows_creates_and_judges(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["topics"]) == 1
     before = capsys.readouterr()
-    assert before.out.count("missing") == len(TOPICS) + 1
+    assert before.out.count("missing") == len(TOPICS) + 2
     assert "streamer topics --apply" in before.err
 
     assert cli.run(["topics", "--apply"]) == 0
-    assert capsys.readouterr().out.count("created") == len(TOPICS) + 1
+    assert capsys.readouterr().out.count("created") == len(TOPICS) + 2
 
     assert cli.run(["topics"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]

@@ -51,6 +51,7 @@ def test_an_unreachable_broker_is_named(shop: Shop) -> None:
     ],
 )
 def test_settings_that_do_not_fit_are_named(shop: Shop, name: str, value: str, expected: str) -> None:
+    assert shop.run("topics", "--apply").returncode == 0
     shop.environment[name] = value
     ended = shop.run("worker")
     assert ended.returncode in (1, 2)
@@ -82,6 +83,7 @@ def test_partitions_that_do_not_fit_are_refused(shop: Shop) -> None:
 
 
 def changed_bundle(shop: Shop) -> Path:
+    assert shop.run("topics", "--apply").returncode == 0
     copy = shop.directory / "bundle"
     shutil.copytree(DEMO_BUNDLE, copy)
     shop.environment["STREAMER_BUNDLE"] = str(copy)

@@ -90,7 +90,13 @@ class CountingStage:
         self._states: dict[int, dict[bytes, bytes]] = {}
         self._ticked: set[int] = set()
 
-    def open(self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "") -> None:
+    def open(
+        self,
+        partition: int,
+        items: Iterable[tuple[bytes, bytes]],
+        said: str = "",
+        next_offset: int = 0,  # noqa: ARG002 - the stage's interface
+    ) -> None:
         assert partition not in self._states, "opened twice"
         self._states[partition] = {key: value[: STATE.size] for key, value in items}
         revisions = sum(STATE.unpack(state)[0] for state in self._states[partition].values())

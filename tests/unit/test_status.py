@@ -15,17 +15,21 @@ from hypothesis import strategies as st
 
 from schemas.errors import StateError
 from schemas.topics import EVENTS
-from streamer.counters import Counters, bounded, total
+from streamer.core.shadow import Comparison
+from streamer.counters import Counters, bounded, printable, total
 from streamer.kafka.committed import Committed, Group, Member, committed_offsets
 from streamer.kafka.log_ends import LogEnd
 from streamer.kafka.topics import TopicState, planned_topics
+from streamer.partition_record import SourceTopics, TakenUp
 from streamer.settings import Settings
 from streamer.status.attention import SILENT_MS, attention
 from streamer.status.deployment import Deployment, deployment_of
 from streamer.status.partition_status import (
     MOST_BYTES,
+    REFUSAL_CHARACTERS,
     PartitionStatus,
     SourceStatus,
+    TrialStatus,
     WorkerIdentity,
     decode_status,
     encode_status,
@@ -63,7 +67,21 @@ def test_a_status_is_bounded_and_keeps_every_total(counters: Counters, text: str
         providers=(text,) * 9,
     )
     source = SourceStatus(moment, moment, down=True)
-    encoded = encode_status(PartitionStatus(moment, worker, counters, moment, held=True, source=source))
+    topics, model = SourceTopics("A" * 22, "A" * 22, 2**31), TakenUp("f" * 64, 2**62, 2**62)
+    trial = TrialStatus("f" * 12, printable(text, REFUSAL_CHARACTERS), Comparison(2**62, 1e300, 1.0, 2**62))
+    encoded = encode_status(
+        PartitionStatus(
+            moment,
+            worker,
+            counters,
+            moment,
+            held=True,
+            source=source,
+            topics=topics,
+            model=model,
+            trial=trial,
+        )
+    )
     assert len(encoded.encode()) <= MOST_BYTES
     decoded = msgspec.json.decode(encoded)["counters"]
     for field in Counters.__struct_fields__:
@@ -188,7 +206,7 @@ def seen(
     if members is None:
         members = (Member("w1", "10.0.0.1", tuple(tps)),)
     plans = planned_topics(settings, EVENT_PARTITIONS)
-    topics = [TopicState(plan, EVENT_PARTITIONS, plan.configuration) for plan in plans]
+    topics = [TopicState(plan, plan.partitions, plan.configuration) for plan in plans]
     offsets = {
         tp: Committed(committed, "" if status is None else encode_status(status))
         for tp, status in zip(tps, statuses or (said(), said()), strict=True)
