@@ -11,6 +11,7 @@ import traceback
 from typing import Any, Final
 
 from aiokafka.errors import KafkaError
+from structlog.typing import EventDict
 
 from schemas.errors import ChurnStreamerError
 

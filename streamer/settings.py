@@ -187,6 +187,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tick_s: Annotated[
         float, Meta(gt=0, le=60, description="Seconds between looks at the clock while no records come.")
     ] = 1.0
+    http_port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="Port of `/live` and `/ready`; without it they are not served."),
+    ] = None
+    http_host: Annotated[
+        str,
+        Meta(min_length=1, description="Address to serve them at: this machine alone unless told otherwise."),
+    ] = "127.0.0.1"
+    stuck_after_s: Annotated[
+        float,
+        Meta(
+            ge=1,
+            description="`/live` answers 503 when a worker has had something to do for so many seconds and "
+            "has committed nothing.",
+        ),
+    ] = 120.0
     log_format: Annotated[
         Literal["json", "console"], Meta(description="Log lines for machines or for people.")
     ] = "json"

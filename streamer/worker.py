@@ -24,6 +24,8 @@ from streamer.rollout.topic import newest_rollout
 from streamer.rollout.watcher import RolloutWatcher
 from streamer.scoring_stage import ScoringStage
 from streamer.settings import Settings
+from streamer.web.health import health_application
+from streamer.web.server import HttpServer, listen
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,9 @@ def run_worker(settings: Settings) -> int:
     stage = build_stage(settings, bundle, partitions, topics)
     watcher = RolloutWatcher(settings, stage.models, rollout, Bundles(settings, bundle, partitions))
     app = build_application(worker_options(settings), stage, watcher.run)
+    if settings.http_port is not None:
+        listening = listen(settings.http_host, settings.http_port)
+        app.health_server = HttpServer(listening, health_application(app.partitions))
     log.info(
         "worker starts",
         bootstrap=settings.bootstrap,
@@ -92,6 +97,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,
         standbys=settings.standbys,
+        stuck_after_s=settings.stuck_after_s,
         live=settings.mode == "live",
         repartition_topic=_repartition_topic(settings) if settings.repartition else None,
     )

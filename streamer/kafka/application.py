@@ -19,6 +19,7 @@ from streamer.kafka.store import ROCKSDB_OPTIONS, PartitionStore
 from streamer.kafka.topics import TABLE_NAME
 from streamer.kafka.transport import BatchTransport
 from streamer.stage import Stage
+from streamer.web.server import HttpServer
 
 # Together with static membership a killed worker's partitions are processed again after four to
 # seven seconds, by itself or by another one.
@@ -35,16 +36,22 @@ class StreamingApp(faust.App):
     """A Faust app whose messages are batches and whose effects are transactions."""
 
     partitions: Partitions
+    health_server: HttpServer | None = None
 
     async def on_first_start(self) -> None:
         # Faust makes the folder, but not its parents.
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
+        # Before recovery, which takes its time: whoever watches the worker sees how that goes on.
+        if self.health_server is not None:
+            await self.health_server.start()
 
     async def on_stop(self) -> None:
         # First the consumer, which finishes the transactions under way, then their writers.
         await super().on_stop()
         await self.partitions.stop()
+        if self.health_server is not None:
+            await self.health_server.stop()
 
     def _crash(self, reason: BaseException) -> None:
         # Called for every failure inside Faust or the partitions. Exit code 1 is certain from here on,

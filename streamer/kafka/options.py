@@ -24,6 +24,7 @@ class WorkerOptions:
     tick_s: after this many seconds without records a partition's stage is called with none.
     standbys: how many other workers keep a copy of each partition's table. All workers of an application must
         agree on it.
+    stuck_after_s: a worker that has something to do and commits nothing for so long is stuck.
     live: whether wall time may move the clock of a partition that has caught up.
     """
 
@@ -35,6 +36,7 @@ class WorkerOptions:
     max_batch: int = 2000
     tick_s: float = 1.0
     standbys: int = 0
+    stuck_after_s: float = 120.0
     live: bool = True
     repartition_topic: str | None = None
 

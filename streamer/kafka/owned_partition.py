@@ -49,3 +49,8 @@ class OwnedPartition:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     work: asyncio.Task[None] | None = None
     commit: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something was fetched, or came of a tick, that is not committed."""
+        return bool(self.inbox) or self.lock.locked() or not (self.commit is None or self.commit.done())

@@ -16,6 +16,7 @@ from faust.types import TP
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
 from streamer.kafka.inbox import Fetched, Inbox
+from streamer.kafka.liveness import Liveness
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.owned_partition import OwnedPartition, Source
 from streamer.kafka.store import PartitionStore
@@ -51,6 +52,8 @@ class Partitions:
         self._on_failure = on_failure
         self._owned: dict[int, OwnedPartition] = {}
         self._failed = False
+        self._assigned = False
+        self.liveness = Liveness(options.stuck_after_s)
 
     async def take_over(self, assigned: Iterable[TP]) -> None:
         """Start a writer for each event partition, which fences the former owners, this process included.
@@ -71,6 +74,8 @@ class Partitions:
         self._owned = {
             partition: self._owned_from(committed, partition, writer) for partition, writer in writers.items()
         }
+        self._assigned = True
+        self.liveness.moved()
         log.info("partitions taken over", partitions=numbers)
 
     async def open(self) -> bool:
@@ -82,6 +87,7 @@ class Partitions:
                 self._stage.open(partition, self._store.items(partition), owned.said, next_offset)
                 owned.open = True
                 owned.touched_at = monotonic()
+                self.liveness.moved()
         except Exception as error:
             await self.fail(error, "stage cannot open its partitions")
         return not self._failed
@@ -109,6 +115,7 @@ class Partitions:
 
     def fetched(self, topic: str, partition: int, position: int, highwater: int | None) -> None:
         """Note that every record below ``position`` was put into the stream."""
+        self.liveness.fetched()
         if (owned := self._owned.get(partition)) is not None:
             source = owned.sources[topic]
             source.position, source.highwater = position, highwater
@@ -128,14 +135,28 @@ class Partitions:
 
     async def tick(self, still_ours: Callable[[], bool]) -> None:
         """Call the stage without records for each partition that has had none for ``tick_s``."""
+        opened = {partition: owned for partition, owned in self._owned.items() if owned.open}
+        self.liveness.ticked(partition for partition, owned in opened.items() if owned.busy)
         for partition, owned in list(self._owned.items()):
-            busy = owned.inbox or owned.lock.locked()
-            if busy or monotonic() - owned.touched_at < self._options.tick_s:
+            waits = owned.inbox or owned.lock.locked()
+            if waits or monotonic() - owned.touched_at < self._options.tick_s:
                 continue
             async with owned.lock:
                 await self._committed(owned)
                 if not self._failed and owned.open and still_ours():
                     await self._run(partition, owned, None, [])
+
+    def stuck(self) -> str | None:
+        """What this worker has not done for too long, although there was something to do."""
+        opened = sum(owned.open for owned in self._owned.values())
+        return self.liveness.complaint(owned=len(self._owned), opened=opened)
+
+    def not_ready(self) -> str | None:
+        """Why nothing is processed yet; ``None`` once all partitions of an assignment are open."""
+        if not self._assigned:
+            return "no partitions have been assigned yet"
+        waiting = [partition for partition, owned in self._owned.items() if not owned.open]
+        return f"partitions {waiting} are not open yet" if waiting else None
 
     async def fail(self, error: BaseException, what: str, **where: object) -> None:
         """Process nothing any more and end the process, once."""
@@ -194,6 +215,7 @@ class Partitions:
             self._store.write(partition, outcome.state.items(), changelog_offset)
             for name, committed in offsets.items():
                 owned.sources[name].next_offset = committed.offset
+            self.liveness.committed(partition)
 
         owned.commit = asyncio.create_task(self._guarded(partition, commit()))
 
@@ -241,6 +263,7 @@ class Partitions:
             await asyncio.wait([owned.commit])
 
     def _close(self) -> None:
+        self.liveness.moved()
         for partition, owned in sorted(self._owned.items()):
             if owned.open:
                 owned.open = False

@@ -50,6 +50,7 @@ class PositionRecovery(Recovery):
             last = records[-1].offset
             PartitionStore(self.tp_to_table[tp]).write(tp.partition, fresh, last)
             offsets[tp] = last
+            cast(PositionTableManager, self.tables).partitions.liveness.moved()
             self._restored += tp in self.active_tps and len(fresh)
 
     def restored_to(self, positions: Mapping[TP, int], fetching: set[TP]) -> None:
