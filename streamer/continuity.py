@@ -11,7 +11,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from schemas.errors import StateError, TopicError
-from schemas.topics import EVENTS, with_prefix
+from schemas.topics import EVENTS, REPARTITION, with_prefix
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
 from streamer.kafka.connection import Connection, connection_of
@@ -47,7 +47,11 @@ async def check_continuity(settings: Settings, partitions: int) -> SourceTopics:
     of_events = {tp: at for tp, at in committed.items() if tp.topic == events}
     for before in _topics_said(of_events.values()):
         check_topics_unchanged(before, now)
-    await _check_offsets(connection, of_events)
+    sources = {
+        events,
+        *([with_prefix(settings.topic_prefix, REPARTITION.name)] if settings.repartition else ()),
+    }
+    await _check_offsets(connection, {tp: at for tp, at in committed.items() if tp.topic in sources})
     return now
 
 

@@ -79,23 +79,26 @@ class Bundles:
         self._settings = settings
         self._partitions = partitions
         self._serving = serving
-        self._kept = {serving.sha256: serving}
+        self._before = serving
+        self._trial = serving
 
     def serving(self, reference: BundleReference) -> Scorer:
         """What takes over, with an arena of full size."""
         bundle = self._get(reference)
         scorer = build_scorer(self._settings, bundle, self._partitions)
         # The one before stays loaded, without an arena once its last partition has gone over.
-        self._kept = {self._serving.sha256: self._serving, bundle.sha256: bundle}
-        self._serving = bundle
+        self._before, self._serving, self._trial = self._serving, bundle, bundle
         return scorer
 
     def on_trial(self, reference: BundleReference) -> Scorer:
         """What is tried beside the one that serves."""
         bundle = self._get(reference)
         check_successor(bundle.manifest, self._serving.manifest)
-        self._kept[bundle.sha256] = bundle
+        self._trial = bundle
         return build_scorer(self._settings, bundle, self._partitions, TRIAL_USERS)
 
     def _get(self, reference: BundleReference) -> Bundle:
-        return self._kept.get(reference.sha256) or load_referenced(self._settings, reference)
+        for bundle in (self._serving, self._trial, self._before):
+            if bundle.sha256 == reference.sha256:
+                return bundle
+        return load_referenced(self._settings, reference)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from schemas.bundle import MANIFEST_NAME, Manifest, decode_manifest
 from schemas.errors import BundleError, ConfigurationError
 from streamer.onnx.bundle import load_bundle
@@ -31,6 +33,7 @@ async def load(settings: Settings, directory: Path) -> Deployment:
     Raises ``BundleError`` or ``ConfigurationError`` where it is refused here or by a worker; it is then off
     trial again only once it is dropped.
     """
+    settings = _here(settings)
     bundle = load_bundle(directory, settings.device, settings.arena_precision, settings.bundle_root)
     check_fits(settings, bundle.manifest)
     before = await newest_rollout(settings)
@@ -62,7 +65,7 @@ async def roll_back(settings: Settings) -> Deployment:
     """Let what served before serve again. Raises ``BundleError`` where nothing has, or it is not there."""
     after = rolled_back(await newest_rollout(settings))
     assert after.serving is not None
-    load_referenced(settings, after.serving)
+    load_referenced(_here(settings), after.serving)
     return await _serve(settings, after)
 
 
@@ -105,6 +108,11 @@ async def _followed(
                 "followed: see `streamer status` and the workers' logs."
             )
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _here(settings: Settings) -> Settings:
+    """For the operator's machine, which may lack the workers' GPUs; they check on theirs."""
+    return msgspec.structs.replace(settings, device="cpu")
 
 
 def _in_settings(settings: Settings) -> BundleReference:

@@ -268,6 +268,9 @@ def test_a_worker_follows_decisions_and_refuses_what_is_damaged(tmp_path: Path) 
         await watcher.follow(rolled_back(promoted(on_trial)))
         assert (models.serving.sha256, models.since) == (demo_bundle().sha256, 4)
 
+        await watcher.follow(reset(rolled_back(promoted(on_trial))))
+        assert (models.serving.sha256, models.since) == (demo_bundle().sha256, 4), "until the next start"
+
         (tmp_path / "new").rename(tmp_path / "moved")
         elsewhere = msgspec.structs.replace(reference_of(tmp_path / "moved"), sha256="f" * 64)
         gone = Rollout(revision=9, since=9, serving=elsewhere, previous=old)
