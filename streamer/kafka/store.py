@@ -22,6 +22,16 @@ ROCKSDB_OPTIONS: Mapping[str, object] = {
 }
 
 
+def _without_log() -> rocksdict.WriteOptions:
+    options = rocksdict.WriteOptions()
+    options.disable_wal = True  # pyright: ignore[reportAttributeAccessIssue] - a property, which the stub has as a method
+    return options
+
+
+# The changelog is the log: after a kill the store is that of an earlier moment, and recovery reads the rest.
+WRITE_OPTIONS = _without_log()
+
+
 class PartitionStore:
     """The table's partitions on this machine.
 
@@ -68,4 +78,4 @@ class PartitionStore:
         store = self._store
         if changelog_offset is not None:
             batch.put(store.offset_key, str(changelog_offset).encode())
-        store._db_for_partition(partition).write(batch)
+        store._db_for_partition(partition).write(batch, WRITE_OPTIONS)
