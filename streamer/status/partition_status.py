@@ -21,7 +21,7 @@ MOST_BYTES: Final = 4_000
 SHA256_CHARACTERS: Final = 12
 _TEXT_CHARACTERS: Final = 48
 _MOST_PROVIDERS: Final = 4
-REFUSAL_CHARACTERS: Final = 200
+REFUSAL_CHARACTERS: Final = 300
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):

@@ -179,3 +179,50 @@ def test_a_damaged_bundle_is_refused_and_the_old_one_goes_on(
         asyncio.run(shop.wait_until_committed(len(events), process))
         asyncio.run(wait_until_well(shop))
     assert {version for each in asyncio.run(named(shop)).values() for _, version, _ in each} == {OLD}
+
+
+def test_one_worker_that_cannot_read_the_bundle_holds_the_exchange_back(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    new = successor(tmp_path / "new")
+    shop = Shop(broker.bootstrap, topic_prefix, tmp_path)
+    strict = Shop(
+        broker.bootstrap,
+        topic_prefix,
+        tmp_path,
+        data_dir=str(tmp_path / "strict"),
+        bundle_root=str(DEMO_BUNDLE.parent),
+    )
+    told(shop, "topics", "--apply")
+    asyncio.run(shop.publish(shopping(users=20, days=60, seed=8)))
+
+    async def both_share() -> bool:
+        found = status_of(shop)
+        return found["group_state"] == "Stable" and sorted(
+            len(worker["partitions"]) for worker in found["workers"]
+        ) == [2, 2]
+
+    with shop.worker("one"):
+        with strict.worker("two"):
+            asyncio.run(wait_for(both_share, "two workers with two partitions each", 90))
+            refused = shop.run("model", "load", str(new))
+            assert refused.returncode == 1
+            assert f"{topic_prefix}two refuses" in refused.stderr
+            assert "is not below" in refused.stderr
+            held_back = shop.run("model", "promote")
+            assert held_back.returncode == 1
+            assert "is not promoted" in held_back.stderr
+            assert {model.revision for model in asyncio.run(taken_up(shop)).values()} == {0}
+
+        async def alone() -> bool:
+            found = status_of(shop)
+            return not found["attention"] and [len(w["partitions"]) for w in found["workers"]] == [PARTITIONS]
+
+        asyncio.run(wait_for(alone, "the worker that can to have all partitions", 90))
+
+        async def promoted() -> bool:
+            # Refused until the worker has spoken of the partitions that it took over.
+            return shop.run("model", "promote").returncode == 0
+
+        asyncio.run(wait_for(promoted, "the bundle to be promoted", 60))
+        assert {model.revision for model in asyncio.run(taken_up(shop)).values()} == {2}
