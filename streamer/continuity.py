@@ -11,7 +11,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from schemas.errors import StateError, TopicError
-from schemas.topics import EVENTS, REPARTITION, with_prefix
+from schemas.topics import ERASURES, EVENTS, REPARTITION, with_prefix
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
 from streamer.kafka.connection import Connection, connection_of
@@ -49,6 +49,7 @@ async def check_continuity(settings: Settings, partitions: int) -> SourceTopics:
         check_topics_unchanged(before, now)
     sources = {
         events,
+        with_prefix(settings.topic_prefix, ERASURES),
         *([with_prefix(settings.topic_prefix, REPARTITION.name)] if settings.repartition else ()),
     }
     await _check_offsets(connection, {tp: at for tp, at in committed.items() if tp.topic in sources})

@@ -12,6 +12,7 @@ from schemas.decoding import EventFormat, content_type_of, decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Skipped
 from schemas.topics import DEAD_LETTERS, with_prefix
+from streamer.core.erasure import NOTHING_REFUSED, Refused
 from streamer.core.partition import PartitionEvent
 from streamer.core.token import is_foreign, tokenise
 from streamer.counters import Counters, count
@@ -44,11 +45,16 @@ class Intake:
         self._repartition = repartition
 
     def read(
-        self, records: Sequence[Record], partition: int, counters: Counters
+        self,
+        records: Sequence[Record],
+        partition: int,
+        counters: Counters,
+        refused: Refused = NOTHING_REFUSED,
     ) -> tuple[list[PartitionEvent], list[Message]]:
         """The events in ``records`` in offset order; dead letters, and records for other partitions.
 
-        What becomes of each is added to the partition's ``counters``.
+        ``refused``: events that their users wanted forgotten. What becomes of each record is added to the
+        partition's ``counters``.
         """
         events: list[PartitionEvent] = []
         messages: list[Message] = []
@@ -71,6 +77,9 @@ class Intake:
             except Exception as error:
                 # Mostly ``MalformedEventError``; whatever else it is, it comes from this record alone.
                 messages.append(self._refused(record, error, partition, counters))
+                continue
+            if event.timestamp <= refused.until_ms and refused.covers(event.user_id, event.timestamp):
+                count(counters.skipped, "erased")
                 continue
             if event.unknown_fields:
                 counters.unknown_fields += event.unknown_fields

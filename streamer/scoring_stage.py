@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import structlog
 
 from schemas.decoding import EventFormat
 from schemas.errors import StateError
+from schemas.topics import DEAD_LETTERS, ERASURES, with_prefix
 from streamer.continuity import check_partition, check_topics_unchanged
 from streamer.core.apply import Applied
+from streamer.core.changes import Decision
 from streamer.core.clock import NEVER_MS
+from streamer.core.erasure import ErasedUsers, is_mark
 from streamer.core.model import RiskModel
 from streamer.core.partition import Partition, PartitionEvent, Rules
 from streamer.core.poison import NOBODY, separate
 from streamer.core.requests import Explain
 from streamer.core.scoring import answer_explanations
 from streamer.core.source import SourceWatch
-from streamer.core.user_state import UserState, decode_state, encode_state
-from streamer.counters import Counters, count
+from streamer.core.user_state import encode_state
+from streamer.counters import Counters
+from streamer.erasures import ErasureRequests
 from streamer.intake import Intake
+from streamer.opened_partition import OpenedPartition, Read, decoded_state, said_before, stored_state
 from streamer.outputs import Messages
 from streamer.partition_record import CLOCK_KEY, SourceTopics, decode_record, encode_record
 from streamer.repartition import Repartition, is_announcement
 from streamer.rollout.models import Models, Scorer
-from streamer.rollout.partition_model import PartitionModel, open_partition_model
+from streamer.rollout.partition_model import open_partition_model
 from streamer.stage import Message, Outcome, Record
 from streamer.state_cache import StateCache
 from streamer.status.partition_status import (
     PartitionStatus,
     SourceStatus,
     WorkerIdentity,
-    decode_status,
     encode_status,
 )
 
 log = structlog.get_logger(__name__)
-
-Read = Callable[[bytes], bytes | None]
-
-
-@dataclass
-class _Opened:
-    """A partition that this worker owns. ``held``: it lags behind, so raises wait."""
-
-    partition: Partition
-    states: StateCache
-    counters: Counters
-    model: PartitionModel
-    held: bool = False
 
 
 class ScoringStage:
@@ -59,7 +49,7 @@ class ScoringStage:
     whose events the topic carries. ``currency``: the only one whose amounts count; ``None`` takes all alike.
     ``repartition``: how records come to their users' partitions, if the topic is not keyed by user.
     ``worker``: who speaks in the partitions' statuses. ``topics``: those that states are made of and lie in,
-    ``None`` where they lie in no topic.
+    ``None`` where they lie in no topic. ``mark_keys``: of :class:`ErasedUsers`.
     """
 
     def __init__(
@@ -71,6 +61,7 @@ class ScoringStage:
         *,
         worker: WorkerIdentity,
         live: bool,
+        mark_keys: Sequence[bytes],
         event_format: EventFormat = "contract",
         currency: str | None = None,
         repartition: Repartition | None = None,
@@ -82,11 +73,17 @@ class ScoringStage:
             messages.source_topic, messages.topic_prefix, event_format, currency, repartition
         )
         self._repartition = repartition
+        self._erasures = ErasureRequests(
+            with_prefix(messages.topic_prefix, ERASURES),
+            with_prefix(messages.topic_prefix, DEAD_LETTERS),
+            rules.partitions,
+        )
+        self._mark_keys = mark_keys
         self._live = live
         self._cached_states = cached_states
         self._source = SourceWatch()
         self._source_down = False
-        self._opened: dict[int, _Opened] = {}
+        self._opened: dict[int, OpenedPartition] = {}
 
     def open(
         self, partition: int, items: Iterable[tuple[bytes, bytes]], said: str = "", next_offset: int = 0
@@ -94,24 +91,28 @@ class ScoringStage:
         """Take a partition over: its clock, its model and every user's deadline come from the table."""
         check_partition(partition, self._topics)
         scorer, taken_up = self.models.serving, None
-        opened = Partition(partition, scorer.rules, scorer.model)
+        opened, erased = Partition(partition, scorer.rules, scorer.model), ErasedUsers(self._mark_keys)
         for key, stored in items:
             if key == CLOCK_KEY:
                 record = decode_record(stored)
                 check_topics_unchanged(record.topics, self._topics)
                 opened.clock_ms, taken_up = record.clock_ms, record.model
+            elif is_mark(key):
+                erased.adopt(key, stored)
             else:
                 user_id = key.decode()
-                opened.adopt(user_id, _decoded(user_id, stored))
+                opened.adopt(user_id, decoded_state(user_id, stored))
         if self._repartition is not None:
             self._repartition.open(partition)
-        before = _said_before(said, partition)
+        before = said_before(said, partition)
         trial = None if before is None else before.trial
         model = open_partition_model(self.models, taken_up, trial, next_offset)
         if model.scorer is not scorer:
             opened.take_up(model.scorer.rules, model.scorer.model)
         counters = Counters() if before is None else before.counters
-        self._opened[partition] = _Opened(opened, StateCache(self._cached_states), counters, model)
+        self._opened[partition] = OpenedPartition(
+            opened, StateCache(self._cached_states), counters, model, erased
+        )
 
     def close(self, partition: int) -> None:
         """Forget a partition that was revoked."""
@@ -120,8 +121,10 @@ class ScoringStage:
     def process(self, partition: int, read: Read, records: Sequence[Record], now_ms: int | None) -> Outcome:
         """Apply one batch; see :meth:`streamer.stage.Stage.process`."""
         opened = self._opened[partition]
+        if records and records[0].erasure:
+            return self._erase(opened, read, records)
         counters, news = opened.counters, opened.model.follow(self.models, opened.partition)
-        events, messages = self._intake.read(records, partition, counters)
+        events, messages = self._intake.read(records, partition, counters, opened.erased.refused(read))
         if self._repartition is not None:
             messages += self._repartition.announce(partition, now_ms)
         was_down, was_held = self._source_down, opened.held
@@ -146,10 +149,7 @@ class ScoringStage:
             refused = {event.offset: reason for event, reason in poison}
             messages += self._intake.refuse(records, refused, partition, counters)
         messages += told
-        for decision in applied.decisions:
-            if decision.action == "sent":
-                count(counters.alerts, decision.transition)
-            count(counters.decisions, decision.obstacle or decision.action)
+        opened.count_decisions(applied.decisions)
         model = opened.model
         model.compare(self.models, applied)
         if records and not records[0].forwarded:
@@ -162,22 +162,13 @@ class ScoringStage:
         return Outcome(writes, messages, news=news)
 
     def _apply(
-        self, opened: _Opened, read: Read, events: Sequence[PartitionEvent], now_ms: int | None
+        self, opened: OpenedPartition, read: Read, events: Sequence[PartitionEvent], now_ms: int | None
     ) -> tuple[Applied, dict[bytes, bytes | None], list[Message]]:
         """Apply ``events``; returns also the users' table writes, and what is to be told."""
         cache, number = opened.states, opened.partition.number
-
-        def read_state(user_id: str) -> UserState | None:
-            cached = cache.get(user_id)
-            return _stored(read, user_id) if cached is None else cached
-
-        applied = opened.partition.apply(read_state, events, now_ms, held=opened.held)
+        applied = opened.partition.apply(opened.reader(read), events, now_ms, held=opened.held)
         writes: dict[bytes, bytes | None] = {}
-        messages: list[Message] = []
-        for decision in applied.decisions:
-            if decision.action == "sent":
-                messages.append(opened.model.scorer.messages.alert(decision, number))
-            messages.append(opened.model.scorer.messages.decision(decision))
+        messages = _told(opened, applied.decisions)
         identity = opened.model.scorer.model.identity
         for user_id, state in applied.states.items():
             cache.put(user_id, state)
@@ -188,7 +179,7 @@ class ScoringStage:
         return applied, writes, messages
 
     def _attempt(
-        self, opened: _Opened, read: Read, events: Sequence[PartitionEvent], now_ms: int | None
+        self, opened: OpenedPartition, read: Read, events: Sequence[PartitionEvent], now_ms: int | None
     ) -> Exception | None:
         """Apply ``events`` and take them back; returns what that raised.
 
@@ -207,10 +198,27 @@ class ScoringStage:
             self._undo(opened, read)
         return None
 
-    def _undo(self, opened: _Opened, read: Read) -> None:
+    def _undo(self, opened: OpenedPartition, read: Read) -> None:
         """Bring a partition's memory back to what is in the store."""
-        for user_id in opened.partition.undo(lambda user_id: _stored(read, user_id)):
+        for user_id in opened.partition.undo(lambda user_id: stored_state(read, user_id)):
             opened.states.put(user_id, None)
+
+    def _erase(self, opened: OpenedPartition, read: Read, records: Sequence[Record]) -> Outcome:
+        """Forget users. Nothing else happens: no time passes, and no record has come from the source."""
+        number = opened.partition.number
+        erasures, asked, messages = self._erasures.read(records, number, opened.counters)
+        applied = opened.partition.erase(opened.reader(read), erasures)
+        messages += _told(opened, applied.decisions)
+        opened.count_decisions(applied.decisions)
+        writes = dict[bytes, bytes | None](opened.erased.marks(erasures, read))
+        for user_id in applied.states:
+            opened.states.put(user_id, None)
+            writes[user_id.encode()] = None
+        for scorer in (opened.model.scorer, *self.models.loaded):
+            scorer.model.forget(applied.states)
+        for user_id in sorted(asked.union(applied.states)):
+            messages.append(opened.model.scorer.messages.score(user_id, None, number))
+        return Outcome(writes, messages)
 
     def status(self, partition: int, wall_ms: int) -> str:
         """See :meth:`streamer.stage.Stage.status`."""
@@ -245,28 +253,11 @@ class ScoringStage:
         return down
 
 
-def _stored(read: Read, user_id: str) -> UserState | None:
-    try:
-        stored = read(user_id.encode())
-    except Exception as error:
-        raise StateError(
-            f"the local store cannot be read ({error}); delete it so that it is recovered from the changelog"
-        ) from error
-    return None if stored is None else _decoded(user_id, stored)
-
-
-def _decoded(user_id: str, stored: bytes) -> UserState:
-    try:
-        return decode_state(stored)
-    except StateError:
-        log.error("a stored state cannot be read", user_id=user_id)
-        raise
-
-
-def _said_before(said: str, partition: int) -> PartitionStatus | None:
-    """The partition's status as of its last transaction; nothing where it cannot be known."""
-    try:
-        return decode_status(said)
-    except StateError as error:
-        log.warning("counts start from nothing", partition=partition, reason=str(error))
-        return None
+def _told(opened: OpenedPartition, decisions: Iterable[Decision]) -> list[Message]:
+    """Decisions as messages, and those that are sent as alerts, too."""
+    words, told = opened.model.scorer.messages, list[Message]()
+    for decision in decisions:
+        if decision.action == "sent":
+            told.append(words.alert(decision, opened.partition.number))
+        told.append(words.decision(decision))
+    return told

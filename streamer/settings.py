@@ -16,7 +16,6 @@ import msgspec
 from msgspec import Meta
 
 from schemas.decoding import EventFormat
-from schemas.errors import ConfigurationError
 from streamer.secret import Secret
 from streamer.settings_sources import from_environment, from_file
 
@@ -184,6 +183,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "hidden vectors then differ by up to 1e-3. All workers of a deployment should agree."
         ),
     ] = "fp32"
+    erasure_secret: Annotated[
+        Secret | None,
+        Meta(
+            description="Key of the hashes by which late events of erased users are known, 16 characters at "
+            "least, the same for all workers and for ever; see privacy.md. Without it whoever can read the "
+            "changelog can try user ids out."
+        ),
+    ] = None
+    erasure_secret_file: Annotated[
+        Path | None,
+        Meta(description="File with nothing but that key; a line end after it does not count."),
+    ] = None
     tick_s: Annotated[
         float, Meta(gt=0, le=60, description="Seconds between looks at the clock while no records come.")
     ] = 1.0
@@ -230,20 +241,3 @@ def load_settings(
     types = get_type_hints(Settings, include_extras=True)
     values = from_file(config, environment, types) | from_environment(environment, types)
     return Settings(**values)
-
-
-def sasl_password(settings: Settings) -> Secret | None:
-    """The password as given, or from its file. Raises :class:`ConfigurationError`."""
-    given, file = settings.sasl_password, settings.sasl_password_file
-    if file is None:
-        return given
-    if given is not None:
-        raise ConfigurationError("sasl_password and sasl_password_file are both set: leave one out")
-    try:
-        text = file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigurationError(f"sasl_password_file: {file} cannot be read: {reason}") from error
-    if not text:
-        raise ConfigurationError(f"sasl_password_file: {file} is empty, a password was expected")
-    return Secret(text)

@@ -16,9 +16,10 @@ RECENT_MS: Final = 30_000
 
 
 class Record(NamedTuple):
-    """One record of the event topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp.
+    """One record of a source topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp.
 
-    ``forwarded``: it comes from the repartition topic, where another partition has put it.
+    ``forwarded``: it comes from the repartition topic, where another partition has put it. ``erasure``: from
+    the topic of requests to forget a user.
     """
 
     offset: int
@@ -27,6 +28,7 @@ class Record(NamedTuple):
     value: bytes | None
     headers: Headers = ()
     forwarded: bool = False
+    erasure: bool = False
 
 
 class Message(NamedTuple):

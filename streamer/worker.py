@@ -9,8 +9,9 @@ from pathlib import Path
 import structlog
 
 from schemas.errors import ConfigurationError
-from schemas.topics import EVENTS, REPARTITION, with_prefix
+from schemas.topics import ERASURES, EVENTS, REPARTITION, with_prefix
 from streamer.continuity import check_continuity
+from streamer.erasure_keys import mark_keys
 from streamer.kafka.application import build_application, run
 from streamer.kafka.connection import connection_of
 from streamer.kafka.options import WorkerOptions
@@ -79,6 +80,7 @@ def build_stage(
         settings.cache_users,
         worker=scorer.worker,
         live=settings.mode == "live",
+        mark_keys=mark_keys(settings),
         event_format=settings.event_format,
         currency=settings.currency,
         repartition=_repartition(settings, partitions),
@@ -100,6 +102,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
         stuck_after_s=settings.stuck_after_s,
         live=settings.mode == "live",
         repartition_topic=_repartition_topic(settings) if settings.repartition else None,
+        erasure_topic=with_prefix(settings.topic_prefix, ERASURES),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -86,3 +86,6 @@ class FixedModel:
                 )
             )
         return outlooks
+
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Nothing is cached."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -54,6 +54,9 @@ class FeatureRiskModel:
     ) -> list[Outlook]:
         """Only risk is compared: nothing else is told."""
         return [NO_OUTLOOK for _ in rings]
+
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Nothing is cached."""
 
 
 def as_model(name: str, risk: FeatureRisk, like: RiskModel) -> RiskModel:

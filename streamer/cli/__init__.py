@@ -26,6 +26,7 @@ COMMANDS = {
     "status": LazyCommand("streamer.cli.status:command", "Is it well? Lag, totals, what needs attention."),
     "dlq": LazyCommand("streamer.cli.dlq:command", "Dead letters by cause; send them again."),
     "model": LazyCommand("streamer.cli.model:command", "Exchange the model under load, or roll it back."),
+    "erase": LazyCommand("streamer.cli.erase:command", "Forget a user."),
     "replay": LazyCommand("streamer.cli.replay:command", "Publish files of events."),
     "export": LazyCommand("streamer.cli.export:command", "Write a topic into a file."),
     "dataset": LazyCommand("streamer.cli.dataset:command", "Turn a known source into a file of events."),

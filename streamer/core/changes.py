@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 from schemas.alert import DriverCode
 
 Transition = Literal["raised", "escalated", "deescalated", "resolved"]
-Reason = Literal["crossed", "silence", "purchase", "recovered", "expired", "late_event"]
+Reason = Literal["crossed", "silence", "purchase", "recovered", "expired", "erased", "late_event"]
 Action = Literal["sent", "suppressed", "held_out", "overtaken", "backfill"]
 Obstacle = Literal["cooldown", "cap", "budget", "not_eligible", "churned", "holdout", "lag", "alerts_from"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 
@@ -29,8 +29,7 @@ class Deadlines:
             return
         heappush(self._heap, (due_ms, user_id))
         if len(self._heap) > 2 * len(self._due_ms) + 64:
-            self._heap = [(due, user) for user, due in self._due_ms.items()]
-            heapify(self._heap)
+            self._build_anew()
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
         """Every user with a deadline."""
@@ -39,6 +38,12 @@ class Deadlines:
     def drop(self, user_id: str) -> None:
         """Forget the user's deadline, if there is one."""
         self._due_ms.pop(user_id, None)
+
+    def erase(self, user_ids: Iterable[str]) -> None:
+        """Forget the users' deadlines without leaving an entry behind; takes a look at every user."""
+        for user_id in user_ids:
+            self.drop(user_id)
+        self._build_anew()
 
     def take_due(self, until_ms: int) -> list[str]:
         """Users whose deadline is at or before ``until_ms``; they have none until it is put anew."""
@@ -52,3 +57,7 @@ class Deadlines:
             elif due_ms is not None and due_ms > at_ms:
                 heappush(self._heap, (due_ms, user_id))
         return due
+
+    def _build_anew(self) -> None:
+        self._heap = [(due, user) for user, due in self._due_ms.items()]
+        heapify(self._heap)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -87,4 +87,8 @@ class RiskModel(Protocol):
         ``hidden`` ``[users, width]``, ``features`` ``[users, len(FEATURES)]``; ``rings``: the users' packed
         tokens, newest last. A model that cannot tell leaves every part open.
         """
+        ...
+
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Drop whatever is cached of these users; it is made anew when they are next encoded."""
         ...

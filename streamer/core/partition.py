@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 from zlib import crc32
@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from streamer.core.apply import Applied, apply
 from streamer.core.arrivals import Arrivals
+from streamer.core.changes import Decision
 from streamer.core.clock import NEVER_MS, clock_after
 from streamer.core.deadlines import Deadlines
+from streamer.core.erasure import Erasure, last_decisions
 from streamer.core.model import RiskModel
 from streamer.core.policy import Policy
 from streamer.core.setting import Setting
@@ -147,6 +149,26 @@ class Partition:
         for user_id in touched:
             self.adopt(user_id, read(user_id))
         return touched
+
+    def erase(self, read: ReadState, erasures: Iterable[Erasure]) -> Applied:
+        """Forget users; only those who were known are among the states. Time does not move."""
+        states: dict[str, UserState | None] = {}
+        decisions: list[Decision] = []
+        for user_id, requested_ms in erasures:
+            state = None if user_id in states else read(user_id)
+            if state is None:
+                continue
+            states[user_id] = None
+            decisions += last_decisions(
+                user_id, state, requested_ms, self.number, self.clock_ms, self._model.calendar
+            )
+            self._held.discard(user_id)
+            self._outdated.pop(user_id, None)
+            self._reviews.pop(user_id, None)
+        if states:
+            self._deadlines.erase(states)
+            self._touched = ()
+        return Applied(states, decisions)
 
     def _plan_reviews(self) -> None:
         """Give those whose deadline other rules have set an earlier one.

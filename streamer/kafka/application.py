@@ -12,10 +12,11 @@ import faust
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.inbox import Fetched
+from streamer.kafka.local_stores import ErasedFiles
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.recovery import PositionTableManager
-from streamer.kafka.store import ROCKSDB_OPTIONS, PartitionStore
+from streamer.kafka.store import ROCKSDB_OPTIONS, PartitionStore, rocksdb_of
 from streamer.kafka.topics import TABLE_NAME
 from streamer.kafka.transport import BatchTransport
 from streamer.stage import Stage
@@ -99,7 +100,7 @@ def build_application(
     table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
     partitions = Partitions(options, stage, PartitionStore(table), app.crash)
     app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
-    app.transport = BatchTransport(app, options.source_topics, partitions)
+    app.transport = BatchTransport(app, options, partitions)
     # Without acknowledgements Faust commits no offsets of these topics and tracks no gaps in them.
     events = app.topic(*options.source_topics, acks=False)
 
@@ -126,6 +127,14 @@ def build_application(
         @app.task
         async def run_beside() -> None:
             await beside(lambda: app.should_stop)
+
+    erased_files = ErasedFiles()
+
+    @app.task
+    async def compact() -> None:
+        while not app.should_stop:
+            await erased_files.compact_due(rocksdb_of(table))
+            await asyncio.sleep(options.tick_s)
 
     return app
 

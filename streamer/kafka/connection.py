@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from schemas.errors import ConfigurationError
 from streamer.secret import Secret
-from streamer.settings import Settings, sasl_password
+from streamer.secret_settings import secret_of
+from streamer.settings import Settings
 
 SaslMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
 
@@ -78,7 +79,8 @@ def connection_of(settings: Settings) -> Connection:
 
 
 def _sasl(settings: Settings) -> Sasl:
-    mechanism, username, password = settings.sasl_mechanism, settings.sasl_username, sasl_password(settings)
+    mechanism, username = settings.sasl_mechanism, settings.sasl_username
+    password = secret_of(settings, "sasl_password")
     missing = {
         "sasl_mechanism (SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN)": mechanism,
         "sasl_username": username,

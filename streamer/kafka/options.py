@@ -18,6 +18,7 @@ class WorkerOptions:
     event_topic: the topic to consume.
     repartition_topic: the topic through which partitions forward records to each other, if they do; as many
         partitions as ``event_topic``. All workers of an application must agree on it.
+    erasure_topic: requests to forget users, read before events; as many partitions as ``event_topic``.
     data_dir: where the table lives on this machine; never shared between two workers.
     instance_id: static group membership; a restart within the session then moves no partition.
     max_batch: the most records of one transaction.
@@ -39,11 +40,12 @@ class WorkerOptions:
     stuck_after_s: float = 120.0
     live: bool = True
     repartition_topic: str | None = None
+    erasure_topic: str | None = None
 
     @property
     def source_topics(self) -> tuple[str, ...]:
         """The topics that are consumed; one worker owns the same partitions of all of them."""
-        return (self.event_topic, *filter(None, (self.repartition_topic,)))
+        return (self.event_topic, *filter(None, (self.repartition_topic, self.erasure_topic)))
 
     @property
     def changelog_topic(self) -> str:

@@ -180,9 +180,10 @@ class Partitions:
     async def _run_fetched(
         self, partition: int, owned: OwnedPartition, topic: str, fetched: Sequence[Any]
     ) -> None:
-        next_offset, forwarded = owned.sources[topic].next_offset, topic != self._options.event_topic
+        next_offset = owned.sources[topic].next_offset
+        forwarded, erasure = topic == self._options.repartition_topic, topic == self._options.erasure_topic
         records = [
-            Record(r.offset, r.timestamp, r.key, r.value, r.headers, forwarded)
+            Record(r.offset, r.timestamp, r.key, r.value, r.headers, forwarded, erasure)
             for r in fetched
             if r.offset >= next_offset
         ]

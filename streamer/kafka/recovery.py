@@ -15,8 +15,9 @@ from mode.services import WaitArgT
 from mode.utils.times import Seconds
 
 from schemas.errors import StateError
+from streamer.kafka.local_stores import delete_outdated, keep_only
 from streamer.kafka.partitions import Partitions
-from streamer.kafka.store import PartitionStore
+from streamer.kafka.store import PartitionStore, rocksdb_of
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class PositionRecovery(Recovery):
         fresh = [(r.key, r.value) for r in records if done is None or r.offset > done]
         if fresh:
             last = records[-1].offset
-            PartitionStore(self.tp_to_table[tp]).write(tp.partition, fresh, last)
+            PartitionStore(self.tp_to_table[tp]).write(tp.partition, fresh, last, restoring=True)
             offsets[tp] = last
             cast(PositionTableManager, self.tables).partitions.liveness.moved()
             self._restored += tp in self.active_tps and len(fresh)
@@ -129,3 +130,15 @@ class PositionTableManager(TableManager):
             self._recovery = PositionRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
         assert isinstance(self._recovery, PositionRecovery)
         return self._recovery
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Open the stores of this worker's partitions, and delete all others."""
+        stores = [(rocksdb_of(table), table.changelog_topic.topics) for table in self.values()]
+        for store, topics in stores:
+            delete_outdated(store, [tp.partition for tp in newly_assigned if tp.topic in topics])
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        for store, topics in stores:
+            # A standby's partitions are among those that are assigned.
+            keep_only(store, {tp.partition for tp in assigned if tp.topic in topics})

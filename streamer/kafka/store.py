@@ -10,6 +10,9 @@ from faust.stores.rocksdb import Store
 from faust.tables import Table
 from faust.types import CollectionT
 
+from streamer.core.erasure import is_mark
+from streamer.kafka.local_stores import note_erasure
+
 # Faust's defaults (2 GiB of block cache and 192 MiB of write buffers for each partition) are for a
 # machine of its own. Here the stage holds what is hot, so each partition gets 48 MiB at most.
 ROCKSDB_OPTIONS: Mapping[str, object] = {
@@ -46,9 +49,7 @@ class PartitionStore:
 
     @property
     def _store(self) -> Store:
-        store = cast(Table, self._table).data
-        assert isinstance(store, Store)
-        return store
+        return rocksdb_of(self._table)
 
     def reader(self, partition: int) -> Callable[[bytes], bytes | None]:
         """A function that reads a key of ``partition``; not to be kept beyond one batch."""
@@ -64,18 +65,34 @@ class PartitionStore:
         partition: int,
         entries: Iterable[tuple[bytes, bytes | None]],
         changelog_offset: int | None,
+        *,
+        restoring: bool = False,
     ) -> None:
         """Write ``entries`` (``None`` deletes), which reach up to ``changelog_offset``.
 
         An offset of ``None`` leaves the stored one: recovery then reads these entries once more.
+        ``restoring``: they are cut anywhere, also between an erased user's mark and deletion.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
+        marked, deleted = False, restoring
         for key, value in entries:
             if value is None:
                 batch.delete(key)
+                deleted = True
             else:
                 batch.put(key, value)
+                marked = marked or is_mark(key)
         store = self._store
+        if marked and deleted:
+            # Before the deletion itself, or a kill in between would leave the user in the files.
+            note_erasure(store, partition)
         if changelog_offset is not None:
             batch.put(store.offset_key, str(changelog_offset).encode())
         store._db_for_partition(partition).write(batch, WRITE_OPTIONS)
+
+
+def rocksdb_of(table: CollectionT) -> Store:
+    """Faust's store behind a table."""
+    store = cast(Table, table).data
+    assert isinstance(store, Store)
+    return store

@@ -26,6 +26,8 @@ from streamer.settings import Settings
 APPENDED_BY_WORKER = (ALERTS, DECISIONS, DEAD_LETTERS)
 APPENDED_RETENTION_MS = 90 * 24 * 3600 * 1000
 FORWARDED_RETENTION_MS = 14 * 24 * 3600 * 1000
+# By then at the latest Kafka compacts what is overwritten or deleted; by itself it may never do so.
+COMPACTION_LAG_MS = 7 * 24 * 3600 * 1000
 VISIBLE_DEADLINE_S = 30.0
 TABLE_NAME = "users"
 CHANGELOG_MAX_BYTES = 1024 * 1024
@@ -90,6 +92,8 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
             configuration["retention.ms"] = str(APPENDED_RETENTION_MS)
         elif topic.cleanup_policy == "delete":
             configuration["retention.ms"] = "-1"
+        else:
+            configuration["max.compaction.lag.ms"] = str(COMPACTION_LAG_MS)
         plans.append(TopicPlan(with_prefix(settings.topic_prefix, topic.name), partitions, configuration))
     if settings.repartition:
         # Stamped by the broker: what was forwarded counts its age from then, not from when it was sent.
@@ -102,7 +106,11 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
         plans.append(TopicPlan(with_prefix(settings.topic_prefix, REPARTITION.name), partitions, forwarded))
     models = {"cleanup.policy": MODELS.cleanup_policy, "max.message.bytes": str(MODELS.max_message_bytes)}
     plans.append(TopicPlan(with_prefix(settings.topic_prefix, MODELS.name), 1, models))
-    changelog = {"cleanup.policy": "compact", "max.message.bytes": str(CHANGELOG_MAX_BYTES)}
+    changelog = {
+        "cleanup.policy": "compact",
+        "max.message.bytes": str(CHANGELOG_MAX_BYTES),
+        "max.compaction.lag.ms": str(COMPACTION_LAG_MS),
+    }
     return [*plans, TopicPlan(changelog_topic(settings.application_id), partitions, changelog)]
 
 

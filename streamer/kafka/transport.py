@@ -6,15 +6,16 @@ versions these were written against.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 from faust.types.tuples import Message
 
+from streamer.kafka.options import WorkerOptions
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.recovery import PositionTableManager
 
@@ -31,9 +32,10 @@ class BatchTransport(Transport):
 
     Consumer: ClassVar[type[Any]]
 
-    def __init__(self, app: faust.App, source_topics: Collection[str], partitions: Partitions) -> None:
+    def __init__(self, app: faust.App, options: WorkerOptions, partitions: Partitions) -> None:
         super().__init__(app.conf.broker_consumer, app)
-        self.source_topics = source_topics
+        self.source_topics = options.source_topics
+        self.erasure_topic = options.erasure_topic
         self.partitions = partitions
 
 
@@ -60,7 +62,14 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         # for all partitions, paused ones included; hence the copy.
         wanted = set(active_partitions)
         fetched: dict[TP, list[Any]] = {}
-        for tp in wanted:
+        erasures = {tp for tp in wanted if tp.topic == cast(BatchTransport, self.transport).erasure_topic}
+        for tp in erasures:
+            fetched.update(await super()._fetch_records(consumer, {tp}, 0, max_records))
+        # A request to forget a user goes before whatever waits beside it, so an erased user's events do not
+        # come back when both topics are read from the start.
+        waiting = {tp.partition for tp in erasures if not _is_read(consumer, tp)}
+        wanted = erasures | {tp for tp in wanted if tp.partition not in waiting}
+        for tp in wanted - erasures:
             fetched.update(await super()._fetch_records(consumer, {tp}, 0, max_records))
         return fetched or await super()._fetch_records(consumer, wanted, timeout, max_records)
 
@@ -91,6 +100,17 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
             if state is not None and state.has_valid_position:
                 found[TP(tp.topic, tp.partition)] = (state.position, state.highwater)
         return found
+
+
+def _is_read(consumer: AIOKafkaConsumer, tp: TP) -> bool:
+    """Whether all that is committed in ``tp``, as of the last answer of the broker, has been fetched."""
+    subscription = consumer._subscription.subscription
+    if subscription is None or subscription.assignment is None:
+        return False
+    state = subscription.assignment.state_value(TopicPartition(tp.topic, tp.partition))
+    if state is None or not state.has_valid_position or state.lso is None:
+        return False
+    return bool(state.position >= state.lso)
 
 
 class BatchConsumer(Consumer):

@@ -115,9 +115,11 @@ class OnnxRiskModel:
             answers[part] = probability[: part.stop - part.start]
         return answers
 
-    def evict(self, user_ids: Iterable[str]) -> None:
-        """Drop the cache of these users: it will be rebuilt when they are next encoded."""
-        self._slots.evict(user_ids)
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Drop the cache of these users; on a GPU what was in it is gone once its slots are next filled."""
+        freed = self._slots.evict(user_ids)
+        if freed and self.bundle.transformer.device == "cpu":
+            self._cache.clear(np.array(freed, np.int64))
 
     def forget_all(self) -> None:
         """Drop the whole cache."""

@@ -46,12 +46,12 @@ class Slots:
         self._entries[user_id] = entry
         return entry
 
-    def evict(self, user_ids: Iterable[str]) -> None:
-        """Give up the entries of these users, of those who have one."""
-        for user_id in user_ids:
-            entry = self._entries.pop(user_id, None)
-            if entry is not None:
-                self._free.append(entry.slot)
+    def evict(self, user_ids: Iterable[str]) -> list[int]:
+        """Give up the entries of these users, of those who have one; returns their slots, the next in use."""
+        entries = (self._entries.pop(user_id, None) for user_id in user_ids)
+        freed = [entry.slot for entry in entries if entry is not None]
+        self._free += freed
+        return freed
 
     def forget_all(self) -> None:
         """Give up every entry."""

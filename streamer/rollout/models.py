@@ -47,6 +47,12 @@ class Models:
     since: int = 0
     trial: Trial | None = None
 
+    @property
+    def loaded(self) -> tuple[Scorer, ...]:
+        """All that is loaded: what serves, and what is on trial."""
+        trial = None if self.trial is None else self.trial.scorer
+        return (self.serving,) if trial is None else (self.serving, trial)
+
     def at_opening(self, recorded: TakenUp | None) -> Scorer:
         """What a partition goes on with that was last scored as ``recorded``.
 

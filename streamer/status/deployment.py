@@ -8,7 +8,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from schemas.errors import StateError
-from schemas.topics import EVENTS, MODELS, REPARTITION, with_prefix
+from schemas.topics import ERASURES, EVENTS, MODELS, REPARTITION, with_prefix
 from streamer.counters import Counters, total
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, Group, Member, committed_offsets, describe_group
@@ -67,7 +67,8 @@ class Deployment(msgspec.Struct, frozen=True):
 
     ``rollout``: what the operator has decided of models. ``source``: as the workers see it; ``None`` where
     none watches it. ``totals``: of all partitions since their first records. ``forwarded_share``: of the
-    records read, ``None`` without any.
+    records read, ``None`` without any. ``erasures_left``: requests to forget a user not yet carried out, and
+    their copies for other partitions.
     """
 
     now_ms: int
@@ -82,6 +83,7 @@ class Deployment(msgspec.Struct, frozen=True):
     totals: Counters
     forwarded_share: float | None
     rollout: Rollout
+    erasures_left: int
 
 
 async def observe(settings: Settings, now_ms: int) -> Deployment:
@@ -91,7 +93,7 @@ async def observe(settings: Settings, now_ms: int) -> Deployment:
     async with connected_admin(connection) as admin:
         committed = await committed_offsets(admin, settings.application_id)
         group = await describe_group(admin, settings.application_id)
-    sources = {with_prefix(settings.topic_prefix, name) for name in (EVENTS, REPARTITION.name)}
+    sources = {with_prefix(settings.topic_prefix, name) for name in (EVENTS, REPARTITION.name, ERASURES)}
     read_to = {
         tp: committed.get(tp, Committed(0, "")).offset
         for state in topics
@@ -114,7 +116,7 @@ def deployment_of(
     rollout: Rollout = NO_ROLLOUT,
 ) -> Deployment:
     """The view. ``ends``: of the partitions of the events topic, and of the one for forwarded records."""
-    events = with_prefix(settings.topic_prefix, EVENTS)
+    events, erasures = (with_prefix(settings.topic_prefix, name) for name in (EVENTS, ERASURES))
     numbers = sorted(tp.partition for tp in ends if tp.topic == events)
     statuses = {number: _status(committed.get(TopicPartition(events, number))) for number in numbers}
     workers = [_worker(member, events, statuses) for member in group.members]
@@ -154,6 +156,7 @@ def deployment_of(
         totals=totals,
         forwarded_share=totals.forwarded / totals.records if totals.records else None,
         rollout=rollout,
+        erasures_left=sum(end.left for tp, end in ends.items() if tp.topic == erasures),
     )
 
 

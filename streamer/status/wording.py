@@ -70,11 +70,17 @@ def _totals(deployment: Deployment) -> dict[str, str]:
         "records": f"{totals.records:,} read, {totals.events:,} events applied",
         "forwarded": f"{totals.forwarded:,}{share} through {REPARTITION.name}" if totals.forwarded else "",
         "skipped": _counts(totals.skipped),
+        "erasures": _erasures(deployment),
         "dead letters": _counts(totals.dead_letters),
         "other": unread if totals.unknown_fields or totals.foreign_currency else "",
         "alerts": _counts(totals.alerts),
         "decisions": _counts(totals.decisions),
     }
+
+
+def _erasures(deployment: Deployment) -> str:
+    done, left = deployment.totals.erasures, deployment.erasures_left
+    return f"{done:,} carried out, {left:,} wait" if done or left else ""
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -52,7 +52,7 @@ def test_a_gpu_encodes_like_the_cpu(precision: ArenaPrecision, tolerance: float,
         np.testing.assert_allclose(
             found.encode(requests), steady.encode(requests), rtol=tolerance, atol=tolerance
         )
-        found.evict(f"u{number}" for number in random.integers(0, len(people), 5))
+        found.forget(f"u{number}" for number in random.integers(0, len(people), 5))
 
 
 @pytest.mark.parametrize("name", [*ARENA_STEP_NAMES.values(), *ARENA_REBUILD_NAMES.values()])

@@ -137,7 +137,10 @@ def test_the_commands_that_need_make_exist() -> None:
         assert re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("document", "schema"), [("README.md", "alert"), ("docs/integrators.md", "event")])
+@pytest.mark.parametrize(
+    ("document", "schema"),
+    [("README.md", "alert"), ("docs/integrators.md", "event"), ("docs/privacy.md", "erasure")],
+)
 def test_messages_in_the_documentation_are_valid(document: str, schema: str) -> None:
     validator = jsonschema.Draft202012Validator(
         json.loads((ROOT / "schemas" / "json" / f"{schema}.schema.json").read_text())

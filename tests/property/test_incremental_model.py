@@ -69,7 +69,7 @@ def test_evictions_restarts_and_late_events_change_no_bit(
             case ("unasked", number):
                 people[number].happen(RING)
             case ("evict", number):
-                served.evict([f"u{number}"])
+                served.forget([f"u{number}"])
             case _:
                 served = OnnxRiskModel(bundle, arena_users)
         requests = [request for request in asked if request is not None]
@@ -113,7 +113,7 @@ def test_whatever_the_batches_the_full_run_over_the_history_gives_the_same(
         found = served.encode(requests)
         hidden.update(zip((request.user_id for request in requests), found, strict=True))
         if after == "evict":
-            served.evict(f"u{number}" for number in random.integers(0, len(people), 5))
+            served.forget(f"u{number}" for number in random.integers(0, len(people), 5))
         elif after == "restart":
             served = OnnxRiskModel(loaded(precision), arena_users)
     seen = [user_id for user_id in histories if user_id in hidden]

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from streamer.core.aggregates import COLUMN
+from streamer.core.erasure import Erasure
 from streamer.core.partition import Rules
 from streamer.core.policy import Policy
 from streamer.core.user_state import decode_state
 from tests.simulation.customer import Terms
 from tests.simulation.models import MODELS
-from tests.simulation.traffic import DAY_MS, HOUR_MS, START_MS, VISITS, Log
+from tests.simulation.traffic import DAY_MS, HOUR_MS, START_MS, USERS, VISITS, Delivery, Log
 from tests.simulation.witness import Witness
 from tests.simulation.worker import Worker
 
@@ -58,6 +59,7 @@ POLICIES = (
     ),
 )
 SILENCES_MS = (3 * HOUR_MS, 4 * DAY_MS, 12 * DAY_MS, 35 * DAY_MS, 90 * DAY_MS, 410 * DAY_MS)
+BACK_MS = (0, 0, 5_000, 9 * HOUR_MS, 5 * DAY_MS, 50 * DAY_MS)
 _EVENTS = COLUMN["events"]
 
 _visits = st.integers(0, len(VISITS) - 1).map(lambda number: VISITS[number])
@@ -70,6 +72,7 @@ class Deployment(RuleBasedStateMachine):
     """A shop, a worker, and the witness. ``steps`` counts what happened in all runs."""
 
     live: ClassVar[bool]
+    up: bool = True
     steps: ClassVar[Counter[str]] = Counter()
     tally: ClassVar[dict[str, bool]] = {}
 
@@ -87,6 +90,9 @@ class Deployment(RuleBasedStateMachine):
         self.worker = Worker(terms.rules, terms.model)
         self.witness = Witness(terms, live=self.live)
         self.position = 0
+        self.erased: list[tuple[int, Erasure]] = []
+        self.waiting: list[Erasure] = []
+        self._carried = 0
 
     @rule()
     def rebalance(self) -> None:
@@ -103,6 +109,32 @@ class Deployment(RuleBasedStateMachine):
         self.worker.rules, self.worker.model = terms.rules, terms.model
         self.recover()
         self.witness.change(terms)
+
+    @rule(user=st.integers(0, USERS - 1), back_ms=st.sampled_from(BACK_MS), crash=st.booleans())
+    def forget(self, user: int, back_ms: int, crash: bool) -> None:
+        """A user asks to be forgotten, with everything up to ``back_ms`` ago."""
+        self.steps["erasure"] += 1
+        self.waiting.append(Erasure(self.log.user_id(user), self.log.now_ms - back_ms))
+        if self.up:
+            self.carry_out(crash=crash)
+
+    def carry_out(self, *, crash: bool = False) -> None:
+        """Forget those who have asked for it, before any record that waits beside their requests."""
+        decisions = self.worker.erase(self.waiting, crash=crash)
+        for erasure in self.waiting:
+            said = [decision for decision in decisions if decision.user_id == erasure.user_id]
+            first = all(erasure.user_id != before.user_id for _, before in self.erased[self._carried :])
+            self.witness.erase(erasure, said if first else [])
+            self.erased.append((self.position, erasure))
+        self._carried, self.waiting = len(self.erased), []
+        assert set(self.worker.table) == set(self.witness.customers)
+
+    def _is_erased(self, delivery: Delivery) -> bool:
+        event = delivery.event
+        return any(
+            erasure.user_id == event.user_id and event.timestamp <= erasure.requested_ms
+            for _, erasure in self.erased
+        )
 
     def teardown(self) -> None:
         """Close the shop."""
@@ -130,6 +162,7 @@ class Deployment(RuleBasedStateMachine):
         self.steps["record" if deliveries else "tick"] += max(len(deliveries), 1)
         self.steps["crash"] += crash
         decisions = self.worker.process([d.record for d in deliveries], now_ms, held=held, crash=crash)
+        deliveries = [delivery for delivery in deliveries if not self._is_erased(delivery)]
         self.steps["decision"] += len(decisions)
         self.witness.judge(deliveries, decisions, now_ms, held)
         assert set(self.worker.table) == set(self.witness.customers)

@@ -21,6 +21,7 @@ class EventTime(Deployment):
         super().__init__()
         self.whole: Worker | None = None
         self.replayed = 0
+        self.forgotten = 0
 
     @rule(visits=visits, size=sizes, crash=st.booleans())
     def traffic(self, visits: list[Visit], size: int, crash: bool) -> None:
@@ -38,16 +39,20 @@ class EventTime(Deployment):
         self.log.now_ms += silence_ms
 
     def end_of_rules(self) -> None:
-        """Feed the second worker everything since the rules changed, in one batch, and compare."""
+        """Feed the second worker everything since the rules changed, in batches as large as can be."""
         if self.whole is None:
             self.whole = Worker(self.worker.rules, self.worker.model)
         self.whole.rules, self.whole.model = self.worker.rules, self.worker.model
         self.whole.recover()
-        since = [delivery.record for delivery in self.log.deliveries[self.replayed : self.position]]
-        self.replayed = self.position
-        self.whole.process(since)
+        for position, erasure in [*self.erased[self.forgotten :], (self.position, None)]:
+            self.whole.process([d.record for d in self.log.deliveries[self.replayed : position]])
+            self.replayed = position
+            if erasure is not None:
+                self.whole.erase([erasure])
+        self.forgotten = len(self.erased)
         assert self.whole.decisions == self.worker.decisions, "another split, other decisions"
         assert self.whole.table == self.worker.table, "another split, other state"
+        assert self.whole.marks == self.worker.marks
 
 
 class Live(Deployment):
@@ -108,6 +113,7 @@ class Live(Deployment):
         self.steps["start"] += 1
         self.up = True
         self.recover()
+        self.carry_out()
         while self.position + size < len(self.log.deliveries):
             self.consume(size, held=True, crash=crash)
             crash = False

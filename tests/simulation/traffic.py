@@ -54,6 +54,10 @@ class Log:
         self.deliveries: list[Delivery] = []
         self._crowd = crowd
 
+    def user_id(self, user: int) -> str:
+        """The id of user number ``user``."""
+        return f"{self._crowd}-{user}"
+
     def append(self, visit: Visit) -> None:
         """Let the visit happen."""
         self.now_ms += visit.gap_ms
@@ -63,7 +67,7 @@ class Log:
                 return
             event = self.deliveries[-1 - visit.user].event
         else:
-            user_id = f"{self._crowd}-{visit.user}"
+            user_id = self.user_id(visit.user)
             time_ms = self.now_ms - visit.late_ms
             event = Event(f"e{offset}", user_id, visit.kind, time_ms, value=1.5 * (offset % 7))
         record = PartitionEvent(offset, self.now_ms, event.user_id, tokenise(event))

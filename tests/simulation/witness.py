@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from streamer.core.changes import Decision
+from streamer.core.erasure import Erasure
 from tests.simulation.completeness import Since, check_competed, check_moment, check_nothing_missing, competes
 from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms
 from tests.simulation.rules_of_alerts import (
@@ -80,6 +81,20 @@ class Witness:
             check_nothing_missing(self.terms, customer, batch, self._since)
         if now_ms is not None:
             self._check_not_refuted(batch, now_ms)
+
+    def erase(self, erasure: Erasure, decisions: Sequence[Decision]) -> None:
+        """Forget a customer: an alert that was sent ends with one more revision, and nothing else is said."""
+        customer = self.customers.pop(erasure.user_id, None)
+        alert = customer.alert if customer else None
+        if customer is None or alert is None or alert.action != "sent":
+            assert not decisions, "something is said of a user who wants to be forgotten"
+            return
+        (decision,) = decisions
+        assert (decision.user_id, decision.action) == (erasure.user_id, "sent")
+        assert (decision.transition, decision.reason) == ("resolved", "erased")
+        assert (decision.alert_id, decision.revision) == (alert.alert_id, alert.revision + 1)
+        assert decision.offset == customer.history.offset
+        assert decision.decided_ms == max(min(erasure.requested_ms, self.clock_ms), alert.changed_ms)
 
     def check_curve(self, user_id: str, curve: Sequence[float]) -> None:
         """A user's curve is that of the rules in force, and there from the grid's first step on."""

@@ -134,6 +134,11 @@ INNER = [
         "f35254bedcebd386",
         "active_tps and active_offsets are those of the new assignment",
     ),
+    Inner(
+        TableManager.on_rebalance,
+        "adc79c5ca296bb0d",
+        "stores of what was revoked are closed when it returns; newly assigned ones are opened by it",
+    ),
     Inner(_getter(TableManager, "recovery"), "4d92f310addbe05b", "made once, with these arguments"),
     # Replaced by the application.
     Inner(App.on_first_start, "665b9ec9bc06d3e4", "makes the data directory"),

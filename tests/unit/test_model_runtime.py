@@ -112,7 +112,7 @@ def test_what_evicted_users_left_behind_does_not_leak() -> None:
     small = model(3)
     assert [small.encode([one]).tobytes() for one in asked] == fresh
     assert small.encode(asked).tobytes() == b"".join(fresh)
-    small.evict(["u1", "u39", "nobody"])
+    small.forget(["u1", "u39", "nobody"])
     small.forget_all()
     assert small.encode(asked[::-1]).tobytes() == b"".join(fresh[::-1])
 

@@ -157,9 +157,10 @@ def test_a_malformed_record_stays_where_it_is() -> None:
 
 
 def test_both_topics_are_consumed_only_where_forwarding_is_on() -> None:
-    assert worker_options(Settings(topic_prefix="s.")).source_topics == ("s.commerce.events.v1",)
-    options = worker_options(Settings(topic_prefix="s.", repartition=True))
-    assert options.source_topics == ("s.commerce.events.v1", "s.churn.repartition.v1")
+    plain = worker_options(Settings(topic_prefix="s.")).source_topics
+    assert plain == ("s.commerce.events.v1", "s.privacy.erasure.v1")
+    forwarding = worker_options(Settings(topic_prefix="s.", repartition=True)).source_topics
+    assert set(forwarding) == {*plain, "s.churn.repartition.v1"}
 
 
 def test_the_topic_is_needed_only_where_forwarding_is_on() -> None:

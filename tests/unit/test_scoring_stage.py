@@ -54,7 +54,7 @@ class Worker:
         return outcome
 
 
-def new_stage(risk_model: RiskModel | None = None, **intake: Any) -> ScoringStage:
+def new_stage(risk_model: RiskModel | None = None, partitions: int = 1, **intake: Any) -> ScoringStage:
     model = ModelReference("fixed", "1", "0" * 64)
     messages = Messages(
         "shop.",
@@ -67,13 +67,13 @@ def new_stage(risk_model: RiskModel | None = None, **intake: Any) -> ScoringStag
         0.05,
     )
     policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
-    rules = Rules(policy, any_event_returns=False, partitions=1)
+    rules = Rules(policy, any_event_returns=False, partitions=partitions)
     return ScoringStage(
         rules,
         risk_model or FixedModel(),
         messages,
         cached_states=2,
-        **{"worker": WORKER, "live": False, **intake},
+        **{"worker": WORKER, "live": False, "mark_keys": [b"key"], **intake},
     )
 
 

@@ -1,0 +1,104 @@
+"""The stores on this machine: none stays that nobody needs, and what was erased leaves their files.
+
+A deleted key stays in RocksDB's files until they are rewritten. So a store in which users were erased is
+compacted as a whole, by RocksDB's own threads, and opened again, which starts a manifest that no longer tells
+the first and last keys of former files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import rocksdict
+import structlog
+from faust.stores.rocksdb import Store
+
+from streamer.kafka.topics import TABLE_NAME
+
+log = structlog.get_logger(__name__)
+
+TRUSTED_S: Final = 12 * 3600.0
+"""An older store is recovered from the changelog as a whole.
+
+A changelog forgets a deletion one day after its compaction (``delete.retention.ms``): a store that missed it
+would keep an erased user for ever.
+"""
+
+LEAST_PAUSE_S: Final = 10.0
+PAUSE_PER_WORK: Final = 19.0
+"""Compacting takes a twentieth of the time at most."""
+
+
+def note_erasure(store: Store, partition: int) -> None:
+    """Remember, also over a kill, that ``partition`` holds deleted users in its files."""
+    _note_of(store.partition_path(partition)).touch()
+
+
+def delete_outdated(store: Store, partitions: Iterable[int]) -> None:
+    """Delete those of these stores that have not been written to for :data:`TRUSTED_S`."""
+    for partition in partitions:
+        folder = store.partition_path(partition)
+        newest = max((file.stat().st_mtime for file in folder.glob("*")), default=None)
+        if newest is not None and time.time() - newest > TRUSTED_S:
+            log.info("local store is outdated: recovered from the changelog", partition=partition)
+            _delete(folder)
+
+
+def keep_only(store: Store, partitions: Collection[int]) -> None:
+    """Delete all stores but those of ``partitions``: somebody else's now, and erasures would pass them by."""
+    kept = {store.partition_path(partition) for partition in partitions}
+    for folder in store.partition_path(0).parent.glob(f"{TABLE_NAME}-*.db"):
+        if folder not in kept:
+            log.info("local store deleted: the partition is elsewhere", store=folder.name)
+            _delete(folder)
+
+
+class ErasedFiles:
+    """Compacts the open stores in which users were erased, one after the other, at a pace."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+
+    async def compact_due(self, store: Store) -> None:
+        """Compact each store that needs it, unless the last round has not been long enough ago."""
+        if monotonic() < self._next_at:
+            return
+        started = monotonic()
+        for partition, database in list(store._dbs.items()):
+            note = _note_of(store.partition_path(partition))
+            if note.exists():
+                noted_ns = note.stat().st_mtime_ns
+                await asyncio.to_thread(_compact, database)
+                if store._dbs.get(partition) is database:
+                    # What was written meanwhile is in no file yet: the store has no log of its own.
+                    database.flush()
+                    database.close()
+                    del store._dbs[partition]
+                    store._db_for_partition(partition)
+                    if note.stat().st_mtime_ns == noted_ns:
+                        note.unlink()
+                log.info("store compacted after an erasure", partition=partition)
+        took = monotonic() - started
+        self._next_at = monotonic() + max(LEAST_PAUSE_S, PAUSE_PER_WORK * took)
+
+
+def _compact(database: rocksdict.Rdict) -> None:
+    options = rocksdict.CompactOptions()
+    # Else files that are on the last level already are left as they are, deleted keys and all.
+    options.set_bottommost_level_compaction(rocksdict.BottommostLevelCompaction.force())
+    database.compact_range(None, None, options)
+
+
+def _delete(folder: Path) -> None:
+    shutil.rmtree(folder)
+    _note_of(folder).unlink(missing_ok=True)
+
+
+def _note_of(folder: Path) -> Path:
+    return folder.with_suffix(".erased")
