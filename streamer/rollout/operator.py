@@ -55,8 +55,8 @@ async def promote(settings: Settings) -> Deployment:
     if refused or standing.waiting or not standing.done:
         raise BundleError(
             f"{before.candidate} is not promoted: it has to be on trial in every partition, and it is not in "
-            f"{_numbers(standing.waiting) or 'any'}. {' '.join([*refused, '`streamer status`'])} shows how far "
-            "the workers are."
+            f"{_numbers(standing.waiting) or 'any'}. {' '.join([*refused, '`streamer status`'])} shows how "
+            "far the workers are."
         )
     return await _serve(settings, after)
 
