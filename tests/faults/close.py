@@ -36,10 +36,11 @@ def messages_close(one: bytes, other: bytes) -> bool:
 
 def states_close(one: bytes, other: bytes) -> bool:
     """Compare two users' states as they lie in the table."""
-    return one == other or is_close(_fields(decode_state(one)), _fields(decode_state(other)))
+    return one == other or is_close(state_fields(decode_state(one)), state_fields(decode_state(other)))
 
 
-def _fields(state: UserState) -> dict[str, Any]:
+def state_fields(state: UserState) -> dict[str, Any]:
+    """A state by its fields, packed numbers as lists."""
     fields = {name: getattr(state, name) for name in state.__struct_fields__}
     fields |= {name: np.frombuffer(fields[name], kind).tolist() for name, kind in _PACKED.items()}
     return msgspec.to_builtins(fields)

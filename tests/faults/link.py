@@ -25,16 +25,17 @@ class Namespace(NamedTuple):
     address: str
 
     @classmethod
-    def make(cls, name: str, subnet: str) -> Namespace:
-        """Raises ``CalledProcessError`` where that is not allowed."""
-        namespace = cls(name, f"{name}h", f"{subnet}.1")
+    def make(cls, number: int) -> Namespace:
+        """One whose name and addresses come from ``number``; raises ``CalledProcessError`` if not allowed."""
+        name, subnet, first = f"faults{number}", f"10.213.{number // 64 % 256}", number % 64 * 4
+        namespace = cls(name, f"{name}h", f"{subnet}.{first + 1}")
         _ip("netns", "add", name)
         try:
             _ip("link", "add", namespace.device, "type", "veth", "peer", "name", "eth0", "netns", name)
-            _ip("address", "add", f"{subnet}.1/30", "dev", namespace.device)
+            _ip("address", "add", f"{subnet}.{first + 1}/30", "dev", namespace.device)
             _ip("link", "set", namespace.device, "up")
             for arguments in (
-                ("address", "add", f"{subnet}.2/30", "dev", "eth0"),
+                ("address", "add", f"{subnet}.{first + 2}/30", "dev", "eth0"),
                 ("link", "set", "eth0", "up"),
                 ("link", "set", "lo", "up"),
             ):
@@ -152,7 +153,7 @@ class Link:
 def make_link(number: int, broker_port: int, say: Callable[[str], None]) -> Link:
     """A link in a namespace, where that is allowed; ``number``: of all links on this machine its own."""
     try:
-        namespace = Namespace.make(f"faults{number}", f"10.213.{number // 64 % 256}.{number % 64 * 4}")
+        namespace = Namespace.make(number)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", None) or str(error)
         say(

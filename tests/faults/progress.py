@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from schemas.errors import BrokerError
+from streamer.kafka.admin import connected_admin
+from streamer.kafka.committed import describe_group
+from streamer.kafka.connection import Connection
 
 SAMPLE_EVERY_S = 0.1
 ENDS_EVERY_S = 1.0
@@ -19,9 +24,10 @@ RECOVERY_DEADLINE_S = 120.0
 
 
 class Sample(NamedTuple):
-    """Committed offsets by partition, at ``at`` (monotonic seconds)."""
+    """Committed offsets by partition, at ``at`` (monotonic seconds), which is ``at_ms`` (epoch)."""
 
     at: float
+    at_ms: int
     committed: Mapping[int, int]
 
 
@@ -47,11 +53,14 @@ class Progress:
     ) -> None:
         self.samples: list[Sample] = []
         self.ends: list[Ends] = []
+        self._connection = Connection(bootstrap)
         self._group, self._topic = group, topic
         self._partitions = range(partitions)
         self._outputs = [TopicPartition(output, number) for output in outputs for number in self._partitions]
         quiet = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
-        self._admin = AdminClient(dict(quiet))
+        # Asking for offsets without those of open transactions, which a reader of committed ones waits for.
+        # As a consumer that never joins: librdkafka's admin client dies of a broker that goes away meanwhile.
+        self._member = Consumer({**quiet, "group.id": group, "isolation.level": "read_uncommitted"})
         self._reader = Consumer({**quiet, "group.id": "faults-ends", "isolation.level": "read_committed"})
 
     async def watch(self) -> None:
@@ -60,7 +69,7 @@ class Progress:
         while True:
             committed = await asyncio.to_thread(self.committed)
             if committed is not None:
-                self.samples.append(Sample(monotonic(), committed))
+                self.samples.append(Sample(monotonic(), time.time_ns() // 1_000_000, committed))
             if monotonic() - looked_at > ENDS_EVERY_S:
                 looked_at = monotonic()
                 ends = await asyncio.to_thread(self._read_ends)
@@ -70,40 +79,30 @@ class Progress:
 
     def committed(self) -> dict[int, int] | None:
         """The committed offset of each partition, 0 for none; ``None`` if the broker does not answer."""
-        request = ConsumerGroupTopicPartitions(
-            self._group, [TopicPartition(self._topic, number) for number in self._partitions]
-        )
+        partitions = [TopicPartition(self._topic, number) for number in self._partitions]
         try:
-            future: Any = self._admin.list_consumer_group_offsets([request], request_timeout=ANSWER_WITHIN_S)
-            answer = future[self._group].result(ANSWER_WITHIN_S + 1)
-        except (KafkaException, TimeoutError):
+            found = self._member.committed(partitions, ANSWER_WITHIN_S)
+        except KafkaException:
             return None
-        if any(found.error for found in answer.topic_partitions):
+        if any(tp.error for tp in found):
             return None
-        return {found.partition: max(found.offset, 0) for found in answer.topic_partitions}
+        return {tp.partition: max(tp.offset, 0) for tp in found}
 
     async def owners(self) -> dict[str, tuple[int, ...]]:
         """The partitions of each member of the group, by instance id; empty while nobody owns any."""
 
-        def ask() -> dict[str, tuple[int, ...]]:
-            try:
-                futures: Any = self._admin.describe_consumer_groups(
-                    [self._group], request_timeout=ANSWER_WITHIN_S
-                )
-                members = futures[self._group].result(ANSWER_WITHIN_S + 1).members
-            except (KafkaException, TimeoutError):
-                return {}
-            return {
-                member.group_instance_id: tuple(
-                    sorted(
-                        tp.partition for tp in member.assignment.topic_partitions if tp.topic == self._topic
-                    )
-                )
-                for member in members
-                if member.assignment is not None
-            }
-
-        return await asyncio.to_thread(ask)
+        try:
+            async with connected_admin(self._connection) as admin:
+                members = (await describe_group(admin, self._group)).members
+        except BrokerError:
+            return {}
+        return {
+            member.instance_id: tuple(
+                sorted(tp.partition for tp in member.partitions if tp.topic == self._topic)
+            )
+            for member in members
+            if member.instance_id is not None
+        }
 
     async def recovery_s(self, partitions: Collection[int], since: float) -> float:
         """Seconds from ``since`` to the moment when each of ``partitions`` has committed something new.
@@ -155,6 +154,7 @@ class Progress:
 
     def close(self) -> None:
         """Close the connections."""
+        self._member.close()
         self._reader.close()
 
     def _read_ends(self) -> dict[tuple[str, int], int] | None:

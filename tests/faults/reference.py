@@ -6,21 +6,23 @@ No Kafka, no Faust, no batches, no restarts, and a table that is a dictionary.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES, with_prefix
 from streamer.counters import Counters
 from streamer.onnx.bundle import load_bundle
 from streamer.scoring_stage import ScoringStage
 from streamer.settings import Settings, load_settings
-from streamer.stage import Record
+from streamer.stage import Message, Record
 from streamer.status.partition_status import decode_status
 from streamer.worker import build_stage
 from tests.faults.reading import Row, Rows
+
+Made = TypeVar("Made")
 
 KEPT = (ALERTS, DECISIONS, DEAD_LETTERS)
 """Topics of which every record counts, not only the newest of a key."""
@@ -56,12 +58,22 @@ def expect(
     environment: Mapping[str, str], events: Rows, exchanges: Sequence[Exchange] = ()
 ) -> dict[int, Expected]:
     """What ``events`` must make under the worker's settings in ``environment``, by partition."""
+    return by_partition(expect_partition, environment, events, dict.fromkeys(events, (exchanges,)))
+
+
+def by_partition(
+    function: Callable[..., Made],
+    environment: Mapping[str, str],
+    events: Rows,
+    arguments: Mapping[int, tuple[Any, ...]],
+) -> dict[int, Made]:
+    """``function(environment, partition, partitions, rows, *arguments)`` for each, on two processors."""
     # Spawned: a forked process would share the broker connections of this one.
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawned) as pool:
         futures = {
             partition: pool.submit(
-                expect_partition, dict(environment), partition, len(events), rows, exchanges
+                function, dict(environment), partition, len(events), rows, *arguments[partition]
             )
             for partition, rows in events.items()
         }
@@ -82,25 +94,39 @@ def expect_partition(
     stage.open(partition, ())
     pending = list(exchanges)
     contract = {with_prefix(settings.topic_prefix, name): name for name in KEPT}
-    scores = with_prefix(settings.topic_prefix, SCORES)
+    scores = {with_prefix(settings.topic_prefix, SCORES): expected.scores}
     for row in rows:
         while pending and row.offset >= pending[0].offsets[partition]:
             said = stage.status(partition, 0)
             stage = _stage(settings, pending.pop(0).bundle, partitions)
             stage.open(partition, expected.table.items(), said)
-        record = Record(row.offset, row.timestamp_ms, row.key, row.value, row.headers)
-        outcome = stage.process(partition, expected.table.get, [record], None)
-        _write(expected.table, outcome.state)
-        for message in outcome.messages:
-            if message.topic == scores:
-                _write(expected.scores, {message.key or b"": message.value})
-            else:
-                effect = Effect(row.offset, message.key, message.value, message.headers)
-                expected.kept[contract[message.topic]].append(effect)
+        for message in apply_record(stage, partition, row, expected.table, scores):
+            effect = Effect(row.offset, message.key, message.value, message.headers)
+            expected.kept[contract[message.topic]].append(effect)
     status = decode_status(stage.status(partition, 0))
     assert status is not None
     expected.counters = status.counters
     return expected
+
+
+def apply_record(
+    stage: ScoringStage,
+    partition: int,
+    row: Row,
+    table: dict[bytes, bytes],
+    compacted: Mapping[str, dict[bytes, bytes]],
+) -> list[Message]:
+    """Apply one record to ``table``; messages to ``compacted`` topics go there, the others are returned."""
+    record = Record(row.offset, row.timestamp_ms, row.key, row.value, row.headers)
+    outcome = stage.process(partition, table.get, [record], None)
+    _write(table, outcome.state)
+    others: list[Message] = []
+    for message in outcome.messages:
+        if message.topic in compacted:
+            _write(compacted[message.topic], {message.key or b"": message.value})
+        else:
+            others.append(message)
+    return others
 
 
 def _stage(settings: Settings, bundle: Path | None, partitions: int) -> ScoringStage:

@@ -46,23 +46,32 @@ class Struck(msgspec.Struct, frozen=True):
     recovery_s: float | None
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """``undone_alerts``: alert records of transactions that faults cut short, which only a read_uncommitted
-    reader sees."""
+class TrialReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One trial. ``undone_alerts``: alert records of transactions that faults cut short, which only a
+    read_uncommitted reader sees. ``worker_exits``: ends of workers by exit status."""
 
+    trial: str
     faults: list[FaultReport]
-    seed: int
     started_at: str
     seconds: float
     events: int
+    users: int
     alerts: int
     decisions: int
     dead_letters: int
-    users: int
     undone_alerts: int
     worker_exits: dict[str, int]
-    schedule: list[Struck]
+    struck: list[Struck]
     findings: list[Finding]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign. ``faults``: those of all its trials."""
+
+    seed: int
+    seconds: float
+    faults: list[FaultReport]
+    trials: list[TrialReport]
 
 
 def fault_reports(

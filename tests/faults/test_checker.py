@@ -191,7 +191,7 @@ def test_an_offset_that_was_ahead_of_its_work_for_a_while() -> None:
     seen = Ends(10.0 + VISIBLE_WITHIN_S, {**whole, (ALERTS, 0): observed.kept[ALERTS][40].offset})
 
     def judged(committed: int) -> list[Finding]:
-        samples = [Sample(10.0, {0: committed})]
+        samples = [Sample(10.0, 0, {0: committed})]
         return list(check_samples("", samples, [seen], {0: observed}, {0: reference()}, {}))
 
     assert judged(cause) == []
