@@ -25,7 +25,7 @@ class OneBroker(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return "broker" if module.startswith("tests/integration/") else module
+        return "broker" if module.startswith(("tests/integration/", "tests/faults/test_campaign")) else module
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneBroker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import shutil
 import sys
@@ -13,16 +12,16 @@ from pathlib import Path
 
 import msgspec
 
+from tests.faults.arguments import parse_arguments
 from tests.faults.campaign import run_campaign
 from tests.faults.event_time import EventTimeTrial
 from tests.faults.inject.catalogue import EVENT_TIME, LIVE
 from tests.faults.inject.field import Fault
 from tests.faults.live import LiveTrial
 from tests.faults.report import Report, TrialReport
-from tests.faults.schedule import Strike, draw_schedule, only
+from tests.faults.schedule import Strike, draw_schedule
 from tests.faults.trial import Plan, Trial
 
-DEFAULT_MINUTES = 40.0
 SHOWN_FINDINGS = 40
 # What one fault of the live trial takes, with its recovery: their silences are spread over all of it.
 LIVE_FAULT_S = 13.0
@@ -43,13 +42,8 @@ def live_trial(seed: int, directory: Path, faults: int) -> Trial:
 
 def main() -> int:
     """0 when nothing was lost, repeated, false or missing; 1 otherwise; 2 for wrong use."""
-    arguments = _arguments()
+    arguments = parse_arguments(sys.argv[1:])
     begun = time.monotonic()
-    try:
-        only([fault.kind for fault in (*EVENT_TIME, *LIVE)], arguments.only)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     trials: list[TrialReport] = []
     for faults, make_trial in ((EVENT_TIME, event_time_trial), (LIVE, live_trial)):
         chosen = [fault for fault in faults if not arguments.only or fault.kind.name in arguments.only]
@@ -98,20 +92,6 @@ def _show_schedule(seed: int, schedule: list[Strike]) -> None:
     print(f"seed {seed}: {len(schedule)} faults")
     for strike in schedule:
         print(f"{strike.number:>5}  {strike}", flush=True)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="decides schedule and load")
-    parser.add_argument("--report", type=Path, help="write the figures as JSON")
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="FAULT", help="this fault alone; repeatable"
-    )
-    parser.add_argument("--times", type=int, help="how often each fault strikes, instead of its own number")
-    parser.add_argument(
-        "--minutes", type=float, default=DEFAULT_MINUTES, help="when the last fault may begin"
-    )
-    return parser.parse_args()
 
 
 def _show(report: Report) -> None:

@@ -16,7 +16,7 @@ from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS
 from streamer.core.aggregates import COLUMN
 from streamer.core.user_state import decode_state
 from streamer.counters import bounded
-from streamer.scoring_stage import CLOCK_KEY
+from streamer.partition_record import CLOCK_KEY, decode_record
 from streamer.status.partition_status import decode_status
 from tests.faults.close import messages_close, states_close
 from tests.faults.deliveries import check_alerts, check_dead_letters, check_decisions
@@ -68,12 +68,17 @@ def _check_partition(partition: int, observed: Observed, expected: Expected) -> 
 def _check_table(
     partition: int, observed: dict[bytes, bytes], expected: dict[bytes, bytes]
 ) -> Iterator[Finding]:
-    if observed.get(CLOCK_KEY) != expected.get(CLOCK_KEY):
+    if _clock_ms(observed) != _clock_ms(expected):
         yield Finding("different", partition, "the partition's clock is not the reference's")
     for key in sorted((observed.keys() | expected.keys()) - {CLOCK_KEY}):
         found, wanted = observed.get(key), expected.get(key)
         if found is None or wanted is None or not _states_close(found, wanted):
             yield _state_finding(partition, key.decode(errors="replace"), found, wanted)
+
+
+def _clock_ms(table: dict[bytes, bytes]) -> int | None:
+    stored = table.get(CLOCK_KEY)
+    return None if stored is None else decode_record(stored).clock_ms
 
 
 def _states_close(found: bytes, wanted: bytes) -> bool:

@@ -23,13 +23,15 @@ STOP_DEADLINE_S = 40.0
 class Worker:
     """A place in the fleet. ``environment``: what its next process gets besides the shop's settings.
 
-    ``exits``: every end of a process, its moment (monotonic seconds) and its exit status.
+    ``log_begins``: where the process's own lines begin in the log. ``exits``: every end of a process, its
+    moment (monotonic seconds) and its exit status.
     """
 
     name: str
     environment: dict[str, str]
     prefix: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
+    log_begins: int = 0
     guard: OrphanGuard | None = None
     wanted: bool = True
     restart_at: float = 0.0
@@ -104,10 +106,19 @@ class Fleet:
                 worker.process.wait()
             self._note_end(worker)
 
+    def said_since_start(self, worker: Worker) -> str:
+        """The log of the process that runs; empty if none does."""
+        return "" if worker.process is None else self._log(worker)[worker.log_begins :]
+
+    def _log(self, worker: Worker) -> str:
+        file = self._shop.directory / f"{worker.name}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
     def _look_after(self, worker: Worker) -> None:
         self._note_end(worker)
         if worker.wanted and worker.process is None and monotonic() >= worker.restart_at:
             command = (*worker.prefix, *COMMAND)
+            worker.log_begins = len(self._log(worker))
             worker.process = self._shop.start_worker(worker.name, command, **worker.environment)
             worker.guard = OrphanGuard(worker.process.pid)
 

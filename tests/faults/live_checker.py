@@ -154,7 +154,7 @@ def _check_open(
     partition: int, alerts: Sequence[tuple[Row, Alert]], observed: Observed, expected: LiveExpected
 ) -> Iterator[Finding]:
     """The alerts that are open in the end are those that are true; the scores say the same."""
-    newest = {alert.subject: alert.data for _, alert in alerts}
+    newest = {alert.subject: alert.data for alert in {alert.id: alert for _, alert in alerts}.values()}
     before, after = expected.bands
     for user in sorted(expected.table):
         wanted = after.get(user)

@@ -22,9 +22,7 @@ from streamer.core.requests import RiskAt
 from streamer.core.scoring import answer_risks
 from streamer.core.user_state import decode_state
 from streamer.counters import Counters
-from streamer.onnx.arena_size import arena_users
 from streamer.onnx.bundle import load_bundle
-from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.settings import load_settings
 from streamer.stage import Record
 from streamer.status.partition_status import decode_status
@@ -79,7 +77,7 @@ def expect_live_partition(
     settings = load_settings(environment={**environment, "STREAMER_MODE": "event-time"})
     assert settings.bundle is not None, "the shop's settings name a bundle"
     bundle = load_bundle(settings.bundle, "cpu", settings.arena_precision)
-    stage, model = build_stage(settings, bundle, partitions), OnnxRiskModel(bundle, arena_users(bundle, 1))
+    stage = build_stage(settings, bundle, partitions)
     stage.open(partition, ())
     asked: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
@@ -98,7 +96,7 @@ def expect_live_partition(
             events.append(Seen(event.user_id, event.timestamp, row.offset))
         for claim in asked.get(row.offset, ()):
             request = RiskAt(claim.user_id, decode_state(table[claim.user_id.encode()]), claim.at_ms)
-            answer_risks([request], model)
+            answer_risks([request], stage.models.serving.model)
             risks[claim] = request.state.risk
     status = decode_status(stage.status(partition, 0))
     assert status is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -53,11 +53,3 @@ def draw_schedule(seed: int, kinds: Iterable[Kind], times: Mapping[str, int] | N
         )
         for number, kind in enumerate(chosen, 1)
     ]
-
-
-def only(kinds: Iterable[Kind], names: Collection[str]) -> list[Kind]:
-    """The kinds called ``names``; all of them without a name. Raises ``ValueError`` for an unknown one."""
-    known = {kind.name: kind for kind in kinds}
-    if unknown := sorted(set(names) - set(known)):
-        raise ValueError(f"no fault is called {', '.join(unknown)}; known are {', '.join(known)}")
-    return [kind for name, kind in known.items() if not names or name in names]

@@ -12,7 +12,7 @@ import pytest
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS
 from streamer.core.aggregates import COLUMN
 from streamer.core.user_state import decode_state, encode_state
-from streamer.scoring_stage import CLOCK_KEY
+from streamer.partition_record import CLOCK_KEY, encode_record
 from tests.bundles import DEMO_BUNDLE
 from tests.faults.checker import Observed, check
 from tests.faults.findings import Finding
@@ -171,7 +171,7 @@ def test_an_alert_of_another_content_or_at_another_place() -> None:
 def test_scores_clock_and_counts() -> None:
     score, clock, count = (observed_of(reference()) for _ in range(3))
     score.scores.popitem()
-    clock.table[CLOCK_KEY] = msgspec.msgpack.encode(0)
+    clock.table[CLOCK_KEY] = encode_record(0, None)
     count.said = count.said.replace('"records":', '"records":1')
     assert kinds(score) == kinds(clock) == kinds(count) == {"different"}
 

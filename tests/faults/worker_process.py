@@ -7,7 +7,6 @@ Python code alone: what libraries written in C ask of the kernel is the machine'
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import sys
 import time
@@ -18,7 +17,7 @@ import onnxruntime
 from streamer.cli import run
 
 CLOCK_SHIFT = "FAULT_CLOCK_SHIFT_S"
-LOST_SESSION = "FAULT_LOST_SESSION_AFTER_RUNS"
+LOST_SESSION = "FAULT_LOST_SESSION_AFTER_S"
 REDIRECT = "FAULT_REDIRECT"
 
 
@@ -29,13 +28,13 @@ def shift_clock(by_s: int) -> None:
     time.time_ns = lambda: right_ns() + by_s * 1_000_000_000
 
 
-def lose_session(after_runs: int) -> None:
-    """Let the run of a model after so many fail, as when the GPU under it is lost."""
-    runs = itertools.count(1)
+def lose_session(after_s: int) -> None:
+    """Let every run of a model fail after so many seconds, as when the GPU under it is lost."""
+    lost_at = time.monotonic() + after_s
 
     def failing(method: Any) -> Any:
         def run_or_fail(*arguments: Any, **options: Any) -> Any:
-            if next(runs) == after_runs:
+            if time.monotonic() > lost_at:
                 raise RuntimeError("CUDA failure 46: all CUDA-capable devices are busy or unavailable")
             return method(*arguments, **options)
 

@@ -18,6 +18,7 @@ from streamer.bench import session
 from streamer.cli import run
 from streamer.dataset import dataset_events
 from streamer.files import write_events
+from tests.faults.arguments import parse_arguments
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -129,6 +130,18 @@ def test_the_commands_about_speed_are_understood(monkeypatch: pytest.MonkeyPatch
             arguments = shlex.split(arguments[0].removeprefix("ARGS="))
         assert run([name, *arguments]) == 0
     assert len(asked) == len(commands) > 1
+
+
+def test_the_commands_about_faults_are_understood() -> None:
+    """As the document has them; a short campaign runs in a test of its own."""
+    targets = (ROOT / "Makefile").read_text()
+    assert re.search(r"^faults:.*\n\t@\$\(BIN\)/python -m tests.faults \$\(ARGS\)$", targets, re.MULTILINE)
+    commands = "".join(blocks("docs/reliability.md", "sh")).splitlines()
+    assert len(commands) > 1
+    for command in commands:
+        program, name, arguments = shlex.split(command)
+        assert (program, name) == ("make", "faults")
+        parse_arguments(shlex.split(arguments.removeprefix("ARGS=")))
 
 
 def test_the_commands_that_need_make_exist() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.inject import broker, inside, network, outputs, stores, workers
+from tests.faults.inject import broker, inside, models, network, outputs, stores, workers
 from tests.faults.inject.field import Fault
 
 EVENT_TIME: tuple[Fault, ...] = (
@@ -11,6 +11,7 @@ EVENT_TIME: tuple[Fault, ...] = (
     *network.FAULTS,
     *stores.FAULTS,
     *inside.FAULTS,
+    *models.FAULTS,
     *outputs.FAULTS,
 )
 

@@ -21,6 +21,7 @@ from tests.faults.small_disk import SmallDisk
 from tests.integration.shop import Shop
 
 SEATED_WITHIN_S = 60.0
+TAKEN_OVER = "partitions taken over"
 
 
 @dataclass
@@ -47,18 +48,15 @@ class Field:
     def all_partitions(self) -> tuple[int, ...]:
         return tuple(range(self.partitions))
 
-    async def owned_by(self, worker: Worker) -> tuple[int, ...]:
-        """The worker's partitions; all of them while they are being shared out."""
-        owners = await self.progress.owners()
-        return owners.get(self.shop.instance_id(worker.name)) or self.all_partitions
-
     async def seated(self, worker: Worker) -> tuple[int, ...]:
         """Wait until the worker has partitions; raises ``TimeoutError`` when it gets none in time."""
         deadline = monotonic() + SEATED_WITHIN_S
         while monotonic() < deadline:
-            owners = await self.progress.owners()
-            if worker.process is not None and (owned := owners.get(self.shop.instance_id(worker.name))):
-                return owned
+            # The group names a static member with its partitions also while its process is starting anew.
+            if TAKEN_OVER in self.fleet.said_since_start(worker):
+                owners = await self.progress.owners()
+                if owned := owners.get(self.shop.instance_id(worker.name)):
+                    return owned
             await asyncio.sleep(0.1)
         raise TimeoutError(f"{worker.name} has no partition after {SEATED_WITHIN_S:g} s")
 

@@ -1,32 +1,25 @@
-"""Faults inside a worker's process: its wall clock, the session of its model, the bundle that it loads."""
+"""Faults inside a worker's process: its wall clock, the session of its model."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-from pathlib import Path
 from time import monotonic
 
-import msgspec
-
-from schemas.bundle import MANIFEST_NAME
-from tests.bundles import DEMO_BUNDLE
 from tests.faults.fleet import Worker
 from tests.faults.inject.field import Aftermath, Fault, Field, until
-from tests.faults.reference import Exchange
 from tests.faults.schedule import Kind, Strike
 from tests.faults.worker_process import CLOCK_SHIFT, LOST_SESSION
 
 LOST_WITHIN_S = 60.0
-RUNS_BEFORE_LOSS = 200
+LOST_AFTER_S = 12
 DAY_S = 86_400
 
 
 async def shift_clock(field: Field, strike: Strike) -> Aftermath:
     """A worker is started again with a wall clock that is days ahead or behind, and keeps it for a while."""
     worker = field.fleet.pick(strike.worker)
-    direction = 1 if strike.number % 2 else -1
+    direction = 1 if strike.worker % 2 else -1
     worker.environment[CLOCK_SHIFT] = str(direction * round(strike.hold_s * DAY_S))
     partitions = await _restarted(field, worker)
     since = monotonic()
@@ -38,34 +31,15 @@ async def shift_clock(field: Field, strike: Strike) -> Aftermath:
 
 
 async def lose_session(field: Field, strike: Strike) -> Aftermath:
-    """A run of the model fails as one on a GPU that has fallen off the bus does."""
+    """From some moment on every run of the model fails, as on a GPU that has fallen off the bus."""
     worker = field.fleet.pick(strike.worker)
-    worker.environment[LOST_SESSION] = str(RUNS_BEFORE_LOSS)
+    worker.environment[LOST_SESSION] = str(LOST_AFTER_S)
     partitions = await _restarted(field, worker)
     await until(lambda: worker.process is not None, f"{worker.name} to start again")
     del worker.environment[LOST_SESSION]
     ended_before = len(worker.exits)
     await until(lambda: len(worker.exits) > ended_before, f"{worker.name} to lose its session", LOST_WITHIN_S)
     return Aftermath(partitions, worker.exits[-1][0])
-
-
-async def exchange_bundle(field: Field, strike: Strike) -> Aftermath:
-    """All workers end, and start again with another model; the load goes on meanwhile."""
-    bundle = _renamed(field.directory / f"bundle-{strike.number}", f"exchanged.{strike.number}")
-    for worker in field.fleet.workers.values():
-        await field.seated(worker)
-    for worker in field.fleet.workers.values():
-        status = await field.fleet.stop(worker)
-        if status != 0:
-            raise AssertionError(f"{worker.name} ended with status {status} after SIGTERM")
-    offsets = await asyncio.to_thread(field.progress.committed)
-    assert offsets is not None, "the broker does not say what is committed"
-    field.exchanges.append(Exchange(offsets, bundle))
-    field.shop.environment["STREAMER_BUNDLE"] = str(bundle)
-    since = monotonic()
-    for worker in field.fleet.workers.values():
-        worker.wanted = True
-    return Aftermath(field.all_partitions, since)
 
 
 async def _restarted(field: Field, worker: Worker) -> tuple[int, ...]:
@@ -76,17 +50,7 @@ async def _restarted(field: Field, worker: Worker) -> tuple[int, ...]:
     return partitions
 
 
-def _renamed(bundle: Path, version: str) -> Path:
-    """The demo's bundle under another version: another model as far as states and messages know."""
-    shutil.copytree(DEMO_BUNDLE, bundle)
-    manifest = msgspec.json.decode((bundle / MANIFEST_NAME).read_bytes())
-    manifest["version"] = version
-    (bundle / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
-    return bundle
-
-
 FAULTS = (
     Fault(Kind("clock-wrong", 3, (1, 4), "the worker's end before it"), shift_clock),
     Fault(Kind("session-lost", 2, (0, 0), "the worker's end"), lose_session),
-    Fault(Kind("bundle-exchanged", 2, (0, 0), "the last worker's end"), exchange_bundle),
 )

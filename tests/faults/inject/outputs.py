@@ -88,7 +88,8 @@ def _nothing_open(field: Field, topic: str) -> bool:
 
 
 def _delete(bootstrap: str, topic: str) -> None:
-    futures: Any = AdminClient({"bootstrap.servers": bootstrap}).delete_topics([topic])
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    futures: Any = admin.delete_topics([topic])
     futures[topic].result(ANSWER_WITHIN_S)
 
 

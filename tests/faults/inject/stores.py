@@ -21,7 +21,7 @@ NOTICED_WITHIN_S = 60.0
 async def fill_disk(field: Field, strike: Strike) -> Aftermath:
     """No room for the store while events come; the worker fails, and works again once there is room."""
     worker = field.fleet.pick(strike.worker)
-    partitions, ended_before = await field.owned_by(worker), len(worker.exits)
+    partitions, ended_before = await field.seated(worker), len(worker.exits)
     disk: SmallDisk = field.disks[worker.name]
     with disk.full(worker.process):
         await until(
@@ -34,7 +34,7 @@ async def fill_disk(field: Field, strike: Strike) -> Aftermath:
 async def damage_store(field: Field, strike: Strike) -> Aftermath:
     """Files of a killed worker's store are overwritten in places, or all of them are deleted."""
     worker = field.fleet.pick(strike.worker)
-    partitions, ended_before = await field.owned_by(worker), len(worker.exits)
+    partitions, ended_before = await field.seated(worker), len(worker.exits)
     since = monotonic()
     await _killed(worker, ended_before)
     store = Path(worker.environment["STREAMER_DATA_DIR"])
@@ -53,7 +53,7 @@ async def compact_changelog(field: Field, strike: Strike) -> Aftermath:
     if after >= before:
         raise AssertionError(f"nothing was compacted: {before} records before, {after} after")
     worker = field.fleet.pick(strike.worker)
-    partitions, ended_before = await field.owned_by(worker), len(worker.exits)
+    partitions, ended_before = await field.seated(worker), len(worker.exits)
     since = monotonic()
     await _killed(worker, ended_before)
     _delete(Path(worker.environment["STREAMER_DATA_DIR"]))

@@ -14,13 +14,15 @@ from tests.faults.reading import read_topic
 
 ANSWER_WITHIN_S = 15.0
 COMPACTED_WITHIN_S = 90.0
+# The local broker's id.
+BROKER = "1"
 # A segment is closed after so long, and may be cleaned as soon as it is.
 COMPACT_AT_ONCE = {"segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "1000"}
 CLEANER = {"log.cleaner.backoff.ms": "500"}
 
 
 def configure(bootstrap: str, topic: str | None, settings: Mapping[str, str | None]) -> None:
-    """Set a topic's configuration, or with ``None`` all brokers'; ``None`` restores a default."""
+    """Configure a topic, or with ``None`` the broker; a value of ``None`` restores its default."""
     entries = [
         ConfigEntry(
             name,
@@ -30,8 +32,9 @@ def configure(bootstrap: str, topic: str | None, settings: Mapping[str, str | No
         for name, value in settings.items()
     ]
     kind = ResourceType.BROKER if topic is None else ResourceType.TOPIC
-    resource = ConfigResource(kind, topic or "", incremental_configs=entries)
-    futures: Any = AdminClient({"bootstrap.servers": bootstrap}).incremental_alter_configs([resource])
+    resource = ConfigResource(kind, topic or BROKER, incremental_configs=entries)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    futures: Any = admin.incremental_alter_configs([resource])
     futures[resource].result(ANSWER_WITHIN_S)
 
 

@@ -16,7 +16,19 @@ NEWCOMER_DEADLINE_S = 60.0
 async def kill(field: Field, strike: Strike) -> Aftermath:
     """SIGKILL: the process is gone in the middle of whatever it did."""
     worker = field.fleet.pick(strike.worker)
-    partitions = await field.owned_by(worker)
+    partitions = await field.seated(worker)
+    since = monotonic()
+    worker.signal(signal.SIGKILL)
+    return Aftermath(partitions, since)
+
+
+async def kill_twice(field: Field, strike: Strike) -> Aftermath:
+    """SIGKILL, and once more to the process that has just begun to recover."""
+    worker = field.fleet.pick(strike.worker)
+    partitions, ended_before = await field.seated(worker), len(worker.exits)
+    worker.signal(signal.SIGKILL)
+    await until(lambda: len(worker.exits) > ended_before, f"the end of the killed {worker.name}")
+    await asyncio.sleep(strike.hold_s)
     since = monotonic()
     worker.signal(signal.SIGKILL)
     return Aftermath(partitions, since)
@@ -72,6 +84,7 @@ async def join_and_leave(field: Field, strike: Strike) -> Aftermath:
 
 FAULTS = (
     Fault(Kind("kill", 20, (0, 0), "the signal"), kill),
+    Fault(Kind("kill-recovering", 4, (1, 4), "the second signal"), kill_twice),
     Fault(Kind("terminate", 20, (0, 0), "the process's end"), terminate),
     Fault(Kind("freeze", 8, (1, 4), "the moment of freezing"), freeze),
     Fault(Kind("join-and-leave", 12, (0, 2), "the longest pause of a partition"), join_and_leave),
