@@ -15,6 +15,7 @@ from mode.services import WaitArgT
 from mode.utils.times import Seconds
 
 from schemas.errors import StateError
+from streamer.kafka.damaged_stores import delete_damaged
 from streamer.kafka.local_stores import delete_outdated, keep_only
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.store import PartitionStore, rocksdb_of
@@ -137,7 +138,9 @@ class PositionTableManager(TableManager):
         """Open the stores of this worker's partitions, and delete all others."""
         stores = [(rocksdb_of(table), table.changelog_topic.topics) for table in self.values()]
         for store, topics in stores:
-            delete_outdated(store, [tp.partition for tp in newly_assigned if tp.topic in topics])
+            new = sorted(tp.partition for tp in newly_assigned if tp.topic in topics)
+            delete_outdated(store, new)
+            delete_damaged(store, new)
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         for store, topics in stores:
             # A standby's partitions are among those that are assigned.

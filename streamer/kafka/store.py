@@ -11,6 +11,7 @@ from faust.tables import Table
 from faust.types import CollectionT
 
 from streamer.core.erasure import is_mark
+from streamer.kafka.damaged_stores import note_damage
 from streamer.kafka.local_stores import note_erasure
 
 # Faust's defaults (2 GiB of block cache and 192 MiB of write buffers for each partition) are for a
@@ -53,12 +54,33 @@ class PartitionStore:
 
     def reader(self, partition: int) -> Callable[[bytes], bytes | None]:
         """A function that reads a key of ``partition``; not to be kept beyond one batch."""
-        return self._store._db_for_partition(partition).get
+        store = self._store
+        get = store._db_for_partition(partition).get
+
+        def read(key: bytes) -> bytes | None:
+            try:
+                return get(key)
+            except Exception as error:
+                note_damage(store, partition, error)
+                raise
+
+        return read
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """All keys and values of ``partition``."""
         store = self._store
-        return store._visible_items(store._db_for_partition(partition))
+        try:
+            # Python's iteration over the database takes a damaged file for the end of the table.
+            found = store._db_for_partition(partition).iter()
+            found.seek_to_first()
+            while found.valid():
+                if (key := found.key()) != store.offset_key:
+                    yield key, found.value()
+                found.next()
+            found.status()
+        except Exception as error:
+            note_damage(store, partition, error)
+            raise
 
     def write(
         self,

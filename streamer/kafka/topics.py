@@ -2,8 +2,9 @@
 
 Retention is a choice for each topic. Kafka counts it by record timestamps, and a replayed history bears
 its own, so ``commerce.events.v1`` and the erasure requests keep everything (``retention.ms=-1``); whoever
-wants less sets it on the topic. What the worker appends (alerts, decisions, dead letters) is stamped by the
-broker (``LogAppendTime``) and kept for 90 days after writing. Compacted topics keep a key's newest record.
+wants less sets it on the topic. Alerts, decisions and dead letters are kept for 90 days after writing;
+compacted topics keep a key's newest record. What the worker writes is stamped by the broker
+(``LogAppendTime``), which refuses records whose writer's clock is an hour ahead of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from schemas.errors import TopicError
-from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS, MODELS, REPARTITION, TOPICS, with_prefix
+from schemas.topics import (
+    ALERTS,
+    DEAD_LETTERS,
+    DECISIONS,
+    EVENTS,
+    MODELS,
+    REPARTITION,
+    SCORES,
+    TOPICS,
+    with_prefix,
+)
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.connection import connection_of
 from streamer.settings import Settings
@@ -87,8 +98,9 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
             "cleanup.policy": topic.cleanup_policy,
             "max.message.bytes": str(topic.max_message_bytes),
         }
-        if topic.name in APPENDED_BY_WORKER:
+        if topic.name in (*APPENDED_BY_WORKER, SCORES):
             configuration["message.timestamp.type"] = "LogAppendTime"
+        if topic.name in APPENDED_BY_WORKER:
             configuration["retention.ms"] = str(APPENDED_RETENTION_MS)
         elif topic.cleanup_policy == "delete":
             configuration["retention.ms"] = "-1"
@@ -109,6 +121,7 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
     changelog = {
         "cleanup.policy": "compact",
         "max.message.bytes": str(CHANGELOG_MAX_BYTES),
+        "message.timestamp.type": "LogAppendTime",
         "max.compaction.lag.ms": str(COMPACTION_LAG_MS),
     }
     return [*plans, TopicPlan(changelog_topic(settings.application_id), partitions, changelog)]

@@ -34,7 +34,6 @@ from tests.integration.shop import Shop
 PARTITIONS = 4
 WORKERS = ("one", "two")
 CATCH_UP_DEADLINE_S = 180.0
-SETTLE_S = 4.0
 PREFIX = "faults."
 
 Say = Callable[[str], None]
@@ -150,7 +149,7 @@ class _Campaign:
         except (NotRecoveredError, TimeoutError) as error:
             self._findings.append(Finding("unfinished", -1, str(error), at_ms=_now_ms()))
         # What wall time decides of what has just been caught up with is decided within a few ticks.
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(self._trial.settle_s)
         begun_ms = _now_ms()
         for worker in list(fleet.workers.values()):
             status = await fleet.stop(worker)

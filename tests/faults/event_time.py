@@ -19,6 +19,7 @@ class EventTimeTrial:
 
     settings: Mapping[str, str] = {"mode": "event-time"}
     per_s = 100.0
+    settle_s = 0.0
 
     def __init__(self, seed: int) -> None:
         self._shoppers = Shoppers(seed, USERS)

@@ -27,6 +27,7 @@ class LiveTrial:
     """``seconds``: how long faults are going to strike; the quiet ones' silence is spread over that time."""
 
     per_s = 40.0
+    settle_s = 4.0
 
     def __init__(self, seed: int, directory: Path, seconds: float) -> None:
         policy = directory / "policy.toml"

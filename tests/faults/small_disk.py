@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ CHUNK = bytes(1 << 20)
 class SmallDisk:
     """A tmpfs mounted at ``directory``, where that is allowed.
 
-    Elsewhere a full disk is a process that may not write into a file beyond what it has: the kernel then
-    refuses its writes as too large, which a store must take as it takes a full disk.
+    Elsewhere a full disk is a directory in which nobody may create a file; root may, but root may mount too.
     """
 
     def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
@@ -31,25 +29,28 @@ class SmallDisk:
         )
         self.is_mounted = mounted.returncode == 0
         if not self.is_mounted:
-            say(
-                f"no disk can be mounted here ({mounted.stderr.strip()}): a limit of file sizes stands for it"
-            )
+            said = mounted.stderr.strip()
+            say(f"no disk can be mounted here ({said}): a directory that is closed stands for a full one")
 
     @contextlib.contextmanager
-    def full(self, process: subprocess.Popen[bytes] | None) -> Iterator[None]:
-        """No room for the length of a block; ``process``: whose store lies here."""
-        if not self.is_mounted:
-            if process is not None:
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-            yield
-            return
+    def full(self) -> Iterator[None]:
+        """No room for the length of a block."""
         filler = self._directory / "filler"
+        folders = [self._directory, *(each for each in self._directory.rglob("*") if each.is_dir())]
         try:
-            with filler.open("wb", buffering=0) as file:
-                _fill(file.fileno())
+            if self.is_mounted:
+                with filler.open("wb", buffering=0) as file:
+                    _fill(file.fileno())
+            else:
+                for folder in folders:
+                    folder.chmod(0o500)
             yield
         finally:
-            filler.unlink(missing_ok=True)
+            if self.is_mounted:
+                filler.unlink(missing_ok=True)
+            else:
+                for folder in folders:
+                    folder.chmod(0o700)
 
     def unmount(self) -> None:
         """Give the disk back."""

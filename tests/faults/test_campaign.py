@@ -12,10 +12,10 @@ from tests.faults.schedule import draw_schedule
 from tests.faults.trial import Plan
 
 SEED = 11
-TIMES = {"kill": 2, "terminate": 1, "freeze": 1}
+TIMES = {"kill": 2, "freeze": 1}
 
 
-def test_workers_are_killed_ended_and_frozen_under_load(tmp_path: Path) -> None:
+def test_workers_are_killed_and_frozen_under_load(tmp_path: Path) -> None:
     faults = {fault.kind.name: fault for fault in EVENT_TIME if fault.kind.name in TIMES}
     schedule = draw_schedule(SEED, [fault.kind for fault in faults.values()], TIMES)
     plan = Plan(schedule, faults, minutes=5)
@@ -24,5 +24,5 @@ def test_workers_are_killed_ended_and_frozen_under_load(tmp_path: Path) -> None:
     assert {line.fault: line.tried for line in report.faults} == TIMES
     assert report.alerts > 100
     assert report.dead_letters > 0
-    # Two workers by SIGTERM in the end, one by the fault; the frozen one fails, two are killed.
-    assert report.worker_exits == {"-9": 2, "0": 3, "1": 1}
+    # The frozen one fails; both end in order when the work is done.
+    assert report.worker_exits == {"-9": 2, "0": 2, "1": 1}

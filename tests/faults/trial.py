@@ -37,13 +37,19 @@ class Ended(NamedTuple):
 
 
 class Trial(Protocol):
-    """``settings``: of the workers, besides the shop's own. ``per_s``: records a second."""
+    """``settings``: of the workers, besides the shop's own. ``per_s``: records a second.
+
+    ``settle_s``: how long after the last record something may still be decided.
+    """
 
     @property
     def settings(self) -> Mapping[str, str]: ...
 
     @property
     def per_s(self) -> float: ...
+
+    @property
+    def settle_s(self) -> float: ...
 
     def backlog(self) -> Sequence[Sent]:
         """What the events topic holds before the first worker starts."""

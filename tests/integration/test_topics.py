@@ -66,7 +66,8 @@ def test_created_topics_are_those_of_the_contract_and_fit(settings: Settings) ->
         events = await configuration_of(settings, EVENTS)
         assert (events["cleanup.policy"], events["retention.ms"]) == ("delete", "-1")
         assert (await configuration_of(settings, SCORES))["cleanup.policy"] == "compact"
-        assert (await configuration_of(settings, ALERTS))["message.timestamp.type"] == "LogAppendTime"
+        for topic in (ALERTS, SCORES):
+            assert (await configuration_of(settings, topic))["message.timestamp.type"] == "LogAppendTime"
 
     asyncio.run(scenario())
 

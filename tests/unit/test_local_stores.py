@@ -33,7 +33,7 @@ class Stores:
     def __init__(self, directory: Path) -> None:
         options = WorkerOptions(Connection("localhost:1"), "app", "events", directory)
         app = build_application(options, IdleStage())
-        app.conf.tabledir.mkdir(parents=True)
+        app.conf.tabledir.mkdir(parents=True, exist_ok=True)
         app.finalize()
         self.table = app.tables["users"]
         self.rocksdb: Store = rocksdb_of(self.table)

@@ -13,19 +13,21 @@ from tests.faults.fleet import Worker
 from tests.faults.inject.field import Aftermath, Fault, Field, until
 from tests.faults.inject.topics import compact
 from tests.faults.schedule import Kind, Strike
-from tests.faults.small_disk import SmallDisk
 
 NOTICED_WITHIN_S = 60.0
 
 
 async def fill_disk(field: Field, strike: Strike) -> Aftermath:
-    """No room for the store while events come; the worker fails, and works again once there is room."""
+    """A worker is killed, and finds no room for its store when it starts again, until there is some."""
     worker = field.fleet.pick(strike.worker)
     partitions, ended_before = await field.seated(worker), len(worker.exits)
-    disk: SmallDisk = field.disks[worker.name]
-    with disk.full(worker.process):
+    with field.disks[worker.name].full():
+        worker.signal(signal.SIGKILL)
+        # What the table holds in memory needs no disk; a store that is opened anew does.
         await until(
-            lambda: len(worker.exits) > ended_before, f"{worker.name} to fail without disk", NOTICED_WITHIN_S
+            lambda: 1 in [status for _, status in worker.exits[ended_before:]],
+            f"{worker.name} to fail without disk",
+            NOTICED_WITHIN_S,
         )
         await asyncio.sleep(strike.hold_s)
     return Aftermath(partitions, monotonic())
