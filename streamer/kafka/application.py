@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import faust
+from faust.types import CollectionT
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.inbox import Fetched
@@ -16,7 +17,7 @@ from streamer.kafka.local_stores import ErasedFiles
 from streamer.kafka.options import WorkerOptions
 from streamer.kafka.partitions import Partitions
 from streamer.kafka.recovery import PositionTableManager
-from streamer.kafka.store import ROCKSDB_OPTIONS, PartitionStore, rocksdb_of
+from streamer.kafka.store import ROCKSDB_OPTIONS, PartitionStore, rocksdb_of, use_larger_blocks
 from streamer.kafka.topics import TABLE_NAME
 from streamer.kafka.transport import BatchTransport
 from streamer.stage import Stage
@@ -37,11 +38,13 @@ class StreamingApp(faust.App):
     """A Faust app whose messages are batches and whose effects are transactions."""
 
     partitions: Partitions
+    table: CollectionT
     health_server: HttpServer | None = None
 
     async def on_first_start(self) -> None:
         # Faust makes the folder, but not its parents.
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        use_larger_blocks(self.table)
         await super().on_first_start()
         # Before recovery, which takes its time: whoever watches the worker sees how that goes on.
         if self.health_server is not None:
@@ -97,7 +100,7 @@ def build_application(
         web_enabled=False,
         worker_redirect_stdouts=False,
     )
-    table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
+    app.table = table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
     partitions = Partitions(options, stage, PartitionStore(table), app.crash)
     app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
     app.transport = BatchTransport(app, options, partitions)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 import rocksdict
-from faust.stores.rocksdb import Store
+from faust.stores.rocksdb import RocksDBOptions, Store
 from faust.tables import Table
 from faust.types import CollectionT
 
@@ -24,6 +24,25 @@ ROCKSDB_OPTIONS: Mapping[str, object] = {
     "target_file_size_base": 32 * 1024 * 1024,
     "max_open_files": 256,
 }
+
+
+# A state is some 2.4 KB: blocks of Faust's 4 KiB hold one, and compress by 16 %; of these, by 19 %.
+BLOCK_BYTES = 16 * 1024
+
+
+class StoreOptions(RocksDBOptions):
+    """Faust's options with blocks of ``BLOCK_BYTES``."""
+
+    def as_options(self) -> rocksdict.Options:
+        options = super().as_options()
+        blocks = rocksdict.BlockBasedOptions()
+        blocks.set_block_size(BLOCK_BYTES)
+        # The rest is as Faust has it, whose blocks cannot be had from its options.
+        blocks.set_bloom_filter(self.bloom_filter_size, block_based=True)
+        blocks.set_block_cache(rocksdict.Cache(self.block_cache_size))
+        blocks.set_index_type(rocksdict.BlockBasedIndexType.binary_search())
+        options.set_block_based_table_factory(blocks)
+        return options
 
 
 def _without_log() -> rocksdict.WriteOptions:
@@ -111,6 +130,13 @@ class PartitionStore:
         if changelog_offset is not None:
             batch.put(store.offset_key, str(changelog_offset).encode())
         store._db_for_partition(partition).write(batch, WRITE_OPTIONS)
+
+
+def use_larger_blocks(table: CollectionT) -> None:
+    """Have the table's databases, none of which is open yet, written in blocks of ``BLOCK_BYTES``."""
+    store = rocksdb_of(table)
+    assert not store._dbs
+    store.rocksdb_options = StoreOptions(**cast(dict[str, Any], store.options), use_rocksdict=True)
 
 
 def rocksdb_of(table: CollectionT) -> Store:

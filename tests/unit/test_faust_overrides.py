@@ -19,7 +19,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from faust import App
-from faust.stores.rocksdb import Store
+from faust.stores.rocksdb import RocksDBOptions, Store
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.conductor import ConductorCompiler
@@ -149,6 +149,7 @@ INNER = [
     Inner(Service._crash, "9aba764dfbfb3246", "called for every failure of a service below the app"),
     Inner(FlowControlEvent.resume, "058be0f33dfcdeee", "empties the queues"),
     # Used by the store.
+    Inner(RocksDBOptions.as_options, "f97f20b929046a5f", "what StoreOptions says again"),
     Inner(Store._db_for_partition, "c8aff19aef61afd0", "opens the partition's database when it is not"),
     Inner(Store._visible_items, "9b5dbc11325236a7", "all items but the offset"),
     Inner(
