@@ -117,6 +117,7 @@ def _close(level: int, reason: Reason, *, waiting: bool = False) -> Row:
         "recovered": "the customer comes back, where any event counts",
         "expired": "the horizon has passed since the raise",
         "late_event": "a late event shows that the alert never held",
+        "erased": "the customer is forgotten on request",
     }[reason]
     return Row(
         before,

@@ -35,8 +35,8 @@ class FeatureRiskModel:
         return sha256(self.name.encode()).digest()[:8]
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
-        """Nothing is known beyond the features: zeros, ``[users, 1]``."""
-        return np.zeros((len(encodings), 1), np.float32)
+        """Nothing is known beyond the features: zeros, ``[asked, 1]``."""
+        return np.zeros((sum(encoding.asked for encoding in encodings), 1), np.float32)
 
     def query(
         self,

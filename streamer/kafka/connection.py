@@ -100,6 +100,8 @@ def _tls(settings: Settings) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=settings.tls_ca_file)
     except (OSError, ssl.SSLError) as error:
         raise _unreadable("tls_ca_file", settings.tls_ca_file, error) from error
+    # What OpenSSL allows by default depends on how it was built.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.tls_cert_file is None:
         if settings.tls_key_file is not None:
             raise ConfigurationError("tls_key_file needs tls_cert_file beside it, the certificate of the key")
