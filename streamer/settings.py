@@ -102,8 +102,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bundle_root: Annotated[
         Path | None,
         Meta(
-            description="Folder that bundles are loaded from, links followed. By default the one that the "
-            "bundle is named in.",
+            description="Folder that bundles are loaded from, links followed. By default the one that "
+            "`bundle` is named in; where a command names a bundle, that one's.",
         ),
     ] = None
     policy: Annotated[Path | None, Meta(description="TOML file of the alert policy; see policy.md.")] = None

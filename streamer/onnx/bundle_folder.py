@@ -18,15 +18,18 @@ def allowed_folder(path: Path, root: Path | None) -> Path:
     Raises ``ConfigurationError`` for one that lies elsewhere.
     """
     folder = path.resolve()
-    # As it is written, ".." included: a link in the last place is what must not lead out.
-    named_in = Path(os.path.abspath(path)).parent  # noqa: PTH100 - Path.resolve follows links, absolute keeps ".."
-    allowed = (named_in if root is None else root).resolve()
+    allowed = (named_in(path) if root is None else root).resolve()
     if not folder.is_relative_to(allowed):
         raise ConfigurationError(
             f"the bundle {path} lies at {folder}, which is not below {allowed}: put it there, or set "
             "STREAMER_BUNDLE_ROOT to the folder that holds all bundles"
         )
     return folder
+
+
+def named_in(path: Path) -> Path:
+    """The folder that ``path`` is named in, as written: no link is followed, and ".." is worked out."""
+    return Path(os.path.abspath(path)).parent  # noqa: PTH100 - resolve follows links, absolute keeps ".."
 
 
 def read_file(folder: Path, name: str) -> bytes:

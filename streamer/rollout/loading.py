@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import Final
 
-from schemas.errors import BundleError
+from schemas.errors import BundleError, ConfigurationError
 from schemas.parts import ModelReference
 from schemas.topics import EVENTS, with_prefix
 from streamer.core.partition import Rules
 from streamer.onnx.arena_size import arena_users
 from streamer.onnx.bundle import Bundle, load_bundle
+from streamer.onnx.bundle_folder import named_in
 from streamer.onnx.risk_model import OnnxRiskModel
 from streamer.outputs import Messages, churn_in_words, policy_hash
 from streamer.policy_file import load_policy
@@ -62,14 +64,29 @@ def build_scorer(settings: Settings, bundle: Bundle, partitions: int, users: int
 
 
 def load_referenced(settings: Settings, reference: BundleReference) -> Bundle:
-    """The bundle that ``reference`` names. Raises as :func:`~streamer.onnx.bundle.load_bundle`."""
-    bundle = load_bundle(reference.path, settings.device, settings.arena_precision, settings.bundle_root)
+    """The bundle that ``reference`` names, if it lies where bundles may.
+
+    Raises as :func:`~streamer.onnx.bundle.load_bundle`.
+    """
+    bundle = load_bundle(reference.path, settings.device, settings.arena_precision, _root(settings))
     if bundle.sha256 != reference.sha256:
         raise BundleError(
             f"{reference.path} holds a bundle with the SHA-256 {bundle.sha256[:12]}, and the decision is "
             f"about {reference.sha256[:12]}: copy that one into the folder on every worker's machine."
         )
     return bundle
+
+
+def _root(settings: Settings) -> Path:
+    """Where bundles may lie that a record names: whoever writes to its topic does not choose the folder."""
+    if settings.bundle_root is not None:
+        return settings.bundle_root
+    if settings.bundle is None:
+        raise ConfigurationError(
+            "set STREAMER_BUNDLE_ROOT to the folder that holds all bundles: without it and without "
+            "STREAMER_BUNDLE no bundle that a decision names is read"
+        )
+    return named_in(settings.bundle)
 
 
 class Bundles:

@@ -115,5 +115,38 @@ def test_the_image_is_built_from_files_that_reach_the_build() -> None:
         assert source.split("/")[0] in let_in, f"{source} is kept out by Dockerfile.dockerignore"
 
 
-def test_the_image_does_not_run_as_root() -> None:
+def test_the_image_runs_as_a_user_without_rights() -> None:
     assert re.findall(r"^USER (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)[-1] == "10001:10001"
+
+
+def test_images_are_of_a_version() -> None:
+    """A tag that says nothing changes under us from one build to the next."""
+    for base in re.findall(r"^FROM (\S+)", DOCKERFILE.read_text(), re.MULTILINE):
+        assert re.fullmatch(r"python:3\.11(\.\d+)?-slim(-\w+)?(@sha256:[0-9a-f]{64})?", base), base
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    for name, service in compose["services"].items():
+        assert re.search(r":v?\d+(\.\d+)*$", service["image"]), name
+
+
+@pytest.mark.parametrize("service", ["topics", "streamer"])
+def test_our_containers_may_write_only_what_they_must(compose: dict[str, Any], service: str) -> None:
+    definition = compose["services"][service]
+    assert definition["read_only"] is True
+    assert definition["cap_drop"] == ["ALL"]
+    assert definition["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "devices", "network_mode", "pid"} & definition.keys()
+    written = [
+        *definition["tmpfs"],
+        *(v["target"] for v in definition.get("volumes", []) if not v.get("read_only")),
+    ]
+    data_dir = definition["environment"].get("STREAMER_DATA_DIR")
+    assert set(written) == {"/tmp", *filter(None, [data_dir])}
+
+
+def test_no_secret_lies_in_the_image_or_the_file(compose: dict[str, Any]) -> None:
+    names = re.compile("password|secret|token|credential", re.IGNORECASE)
+    assert not names.search(DOCKERFILE.read_text())
+    for service in compose["services"].values():
+        for name, value in service.get("environment", {}).items():
+            # A value from outside may have a default for a database that only this machine reaches.
+            assert not names.search(name) or str(value).startswith("${"), name

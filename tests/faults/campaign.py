@@ -42,7 +42,9 @@ Say = Callable[[str], None]
 async def run_campaign(plan: Plan, trial: Trial, directory: Path, say: Say) -> TrialReport:
     """Run the plan with everything that it leaves behind in ``directory``."""
     with local_broker(directory / "broker") as broker:
-        shop = Shop(broker.bootstrap, PREFIX, directory, partitions=str(PARTITIONS), **trial.settings)
+        # The first bundle lies in the repository, later ones in ``directory``.
+        settings = {"partitions": str(PARTITIONS), "bundle_root": "/", **trial.settings}
+        shop = Shop(broker.bootstrap, PREFIX, directory, **settings)
         applied = shop.run("topics", "--apply")
         assert applied.returncode == 0, applied.stderr
         return await _Campaign(plan, trial, shop, broker, directory, say).run()

@@ -19,6 +19,8 @@ from tests.integration.shop import DEMO_BUNDLE, Shop, wait_for
 from tests.integration.test_status import status_of, wait_until_well
 from tests.integration.test_worker_kills import shopping
 
+# These tests keep bundles in their own folders and the demo's in the repository.
+EVERYWHERE = "/"
 OLD = demo_bundle().manifest.version
 PARTITIONS = 4
 KILLS = 3
@@ -78,7 +80,7 @@ def test_a_model_is_exchanged_under_load_and_rolled_back(
     broker: Broker, topic_prefix: str, tmp_path: Path
 ) -> None:
     new = successor(tmp_path / "new")
-    shop = Shop(broker.bootstrap, topic_prefix, tmp_path, max_batch="150")
+    shop = Shop(broker.bootstrap, topic_prefix, tmp_path, max_batch="150", bundle_root=EVERYWHERE)
     told(shop, "topics", "--apply")
     events = shopping(users=300, days=200, seed=21)
     half, rest = events[: len(events) // 2], events[len(events) // 2 :]
@@ -149,7 +151,7 @@ def test_a_damaged_bundle_is_refused_and_the_old_one_goes_on(
     old = BundleReference(str(DEMO_BUNDLE), "shop", OLD, demo_bundle().sha256)
     graph = damaged / "query.onnx"
     graph.write_bytes(graph.read_bytes()[:-1] + b"?")
-    shop = Shop(broker.bootstrap, topic_prefix, tmp_path)
+    shop = Shop(broker.bootstrap, topic_prefix, tmp_path, bundle_root=EVERYWHERE)
     told(shop, "topics", "--apply")
     events = shopping(users=20, days=60, seed=8)
     with shop.worker() as process:
@@ -185,7 +187,7 @@ def test_one_worker_that_cannot_read_the_bundle_holds_the_exchange_back(
     broker: Broker, topic_prefix: str, tmp_path: Path
 ) -> None:
     new = successor(tmp_path / "new")
-    shop = Shop(broker.bootstrap, topic_prefix, tmp_path)
+    shop = Shop(broker.bootstrap, topic_prefix, tmp_path, bundle_root=EVERYWHERE)
     strict = Shop(
         broker.bootstrap,
         topic_prefix,

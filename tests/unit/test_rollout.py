@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -13,11 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.errors import BundleError, StateError
+from schemas.errors import BundleError, ConfigurationError, StateError
 from schemas.parts import ModelReference
 from streamer.partition_record import CLOCK_KEY, TakenUp, decode_record
 from streamer.rollout.compatibility import check_successor
-from streamer.rollout.loading import Bundles, build_scorer
+from streamer.rollout.loading import Bundles, build_scorer, load_referenced
 from streamer.rollout.models import Models, Scorer, Trial
 from streamer.rollout.plan import (
     NO_ROLLOUT,
@@ -244,7 +245,7 @@ def reference_of(folder: Path) -> BundleReference:
 
 
 def test_a_worker_follows_decisions_and_refuses_what_is_damaged(tmp_path: Path) -> None:
-    settings = Settings(bundle=DEMO_BUNDLE)
+    settings = Settings(bundle=DEMO_BUNDLE, bundle_root=Path("/"))
     models = Models(build_scorer(settings, demo_bundle(), partitions=1, users=8))
     watcher = RolloutWatcher(settings, models, NO_ROLLOUT, Bundles(settings, demo_bundle(), partitions=1))
     new, damaged = successor(tmp_path / "new"), successor(tmp_path / "damaged")
@@ -280,6 +281,18 @@ def test_a_worker_follows_decisions_and_refuses_what_is_damaged(tmp_path: Path) 
         assert (models.serving.sha256, models.since) == (demo_bundle().sha256, 4)
 
     asyncio.run(scenario())
+
+
+def test_whoever_writes_a_decision_does_not_choose_where_bundles_lie(tmp_path: Path) -> None:
+    beside = Path(shutil.copytree(DEMO_BUNDLE, tmp_path / "bundles" / "first"))
+    next_to_it, elsewhere = successor(tmp_path / "bundles" / "next"), successor(tmp_path / "new")
+    settings = Settings(bundle=beside)
+    assert load_referenced(settings, reference_of(next_to_it)).path == next_to_it.resolve()
+    with pytest.raises(ConfigurationError, match="is not below"):
+        load_referenced(settings, reference_of(elsewhere))
+    with pytest.raises(ConfigurationError, match="set STREAMER_BUNDLE_ROOT"):
+        load_referenced(Settings(), reference_of(elsewhere))
+    assert load_referenced(Settings(bundle_root=tmp_path), reference_of(elsewhere)).path == elsewhere
 
 
 @pytest.mark.parametrize(
