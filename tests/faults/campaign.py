@@ -62,7 +62,7 @@ class _Campaign:
         progress = Progress(
             broker.bootstrap, shop.settings.application_id, shop.topic(EVENTS), outputs, PARTITIONS
         )
-        self._field = Field(shop, broker, fleet, progress, directory, PARTITIONS)
+        self._field = Field(shop, broker, fleet, progress, directory, PARTITIONS, trial.crowd)
         self._load = Load(broker.bootstrap, shop.topic(EVENTS))
         self._struck: list[Struck] = []
         self._findings: list[Finding] = []

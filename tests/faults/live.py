@@ -40,15 +40,15 @@ class LiveTrial:
         }
         environment = {f"STREAMER_{name.upper()}": value for name, value in self.settings.items()}
         environment["STREAMER_BUNDLE"] = str(DEMO_BUNDLE)
-        self._shoppers = LiveShoppers(seed, environment, (10.0, 15.0 + seconds))
+        self.crowd = LiveShoppers(seed, environment, (10.0, 15.0 + seconds))
 
     def backlog(self) -> Sequence[Sent]:
         """The history up to now."""
-        return self._shoppers.history()
+        return self.crowd.history()
 
     def records(self) -> Iterator[Sent]:
         """What happens while faults strike."""
-        return self._shoppers.records()
+        return self.crowd.records()
 
     def judge(self, ended: Ended) -> Iterator[Finding]:
         """What can be proven without knowing when the workers decided what."""

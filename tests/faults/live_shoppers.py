@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,6 +90,14 @@ class LiveShoppers:
                 yield draw.choice(newest)._replace(timestamp_ms=_now_ms())
             if draw.random() < MALFORMED_SHARE:
                 yield Sent(b"bad", draw.choice(MALFORMED), _now_ms())
+
+    def silent(self) -> Sequence[str]:
+        """Nobody: who is quiet may come back."""
+        return ()
+
+    def now_ms(self) -> int:
+        """Wall time."""
+        return _now_ms()
 
     def _visits(self, user: str, until_ms: int, *pace_days: int) -> list[Event]:
         """A user's events of the last weeks, the last of them a purchase."""

@@ -49,7 +49,7 @@ def draw_schedule(seed: int, kinds: Iterable[Kind], times: Mapping[str, int] | N
             kind.name,
             draw.randrange(6),
             round(draw.uniform(*kind.hold_s), 2),
-            round(draw.uniform(0.2, 2.0), 2),
+            round(draw.uniform(0.1, 1.0), 2),
         )
         for number, kind in enumerate(chosen, 1)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ DUPLICATE_SHARE: Final = 0.03
 MALFORMED_SHARE: Final = 0.004
 UNKNOWN_TYPE_SHARE: Final = 0.004
 MESSAGE_PACK_SHARE: Final = 0.1
+STILL_HEARD: Final = 10
 # So near that both copies lie within one user's ring.
 DUPLICATES_AMONG: Final = 40
 
@@ -58,6 +60,9 @@ class Shoppers:
         self._users = 0
         self._events = 0
         self._recent: list[Sent] = []
+        self._silent: list[str] = []
+        self._now_ms = start_ms
+        self._seed = seed
         for _ in range(users):
             shopper = self._new(start_ms)
             self._visit(shopper, start_ms + self._random.uniform(0, shopper.pace_days) * DAY_MS)
@@ -66,18 +71,32 @@ class Shoppers:
         """Records in the order in which they are sent, without end."""
         while True:
             at_ms, _, shopper = heapq.heappop(self._visits)
+            self._now_ms = int(at_ms)
             if at_ms >= shopper.stops_ms:
+                self._silent.append(shopper.user_id)
                 self._visit(self._new(at_ms), at_ms)
                 continue
             yield self._record(shopper, int(at_ms))
             yield from self._nuisances(int(at_ms))
             self._visit(shopper, at_ms + self._random.expovariate(1 / shopper.pace_days) * DAY_MS)
 
+    def silent(self) -> list[str]:
+        """Users who have fallen silent for good, but for the last: a second copy of theirs may still come."""
+        return self._silent[:-STILL_HEARD]
+
+    def now_ms(self) -> int:
+        """The moment of the newest event, epoch milliseconds."""
+        return self._now_ms
+
     def _new(self, now_ms: float) -> Shopper:
         self._users += 1
         draw = self._random
         lifetime_days = draw.expovariate(1 / 150)
-        return Shopper(f"u{self._users}", draw.uniform(1, 9), now_ms + lifetime_days * DAY_MS)
+        return Shopper(self._name(self._users), draw.uniform(1, 9), now_ms + lifetime_days * DAY_MS)
+
+    def _name(self, number: int) -> str:
+        """An id that is found again wherever it is left: none begins or ends as another one does."""
+        return f"u{number}-{sha256(f'{self._seed} {number}'.encode()).hexdigest()[:24]}"
 
     def _visit(self, shopper: Shopper, at_ms: float) -> None:
         heapq.heappush(self._visits, (at_ms, self._users, shopper))
@@ -108,7 +127,7 @@ class Shoppers:
         if draw.random() < MALFORMED_SHARE:
             yield Sent(f"bad{draw.randrange(50)}".encode(), draw.choice(MALFORMED), now_ms)
         if draw.random() < UNKNOWN_TYPE_SHARE:
-            wink = Event(f"w{self._events}", f"u{draw.randrange(self._users) + 1}", "wink", now_ms)
+            wink = Event(f"w{self._events}", self._name(draw.randrange(self._users) + 1), "wink", now_ms)
             yield Sent(wink.user_id.encode(), encode_event(wink), now_ms)
 
 

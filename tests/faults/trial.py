@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tests.faults.checker import Observed
 from tests.faults.findings import Finding
-from tests.faults.inject.field import Fault, Field
+from tests.faults.inject.field import Crowd, Fault, Field
 from tests.faults.reading import Rows
 from tests.faults.schedule import Strike
 from tests.faults.shoppers import Sent
@@ -57,6 +57,11 @@ class Trial(Protocol):
 
     def records(self) -> Iterator[Sent]:
         """The load, without end."""
+        ...
+
+    @property
+    def crowd(self) -> Crowd:
+        """Who sends it."""
         ...
 
     def judge(self, ended: Ended) -> Iterator[Finding]:

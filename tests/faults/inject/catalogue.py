@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.inject import broker, inside, models, network, outputs, stores, workers
+from tests.faults.inject import broker, erasure, inside, models, network, outputs, stores, workers
 from tests.faults.inject.field import Fault
 
 EVENT_TIME: tuple[Fault, ...] = (
@@ -12,6 +12,7 @@ EVENT_TIME: tuple[Fault, ...] = (
     *stores.FAULTS,
     *inside.FAULTS,
     *models.FAULTS,
+    *erasure.FAULTS,
     *outputs.FAULTS,
 )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from streamer.broker import LocalBroker
 from streamer.kafka.topics import changelog_topic
@@ -24,12 +24,25 @@ SEATED_WITHIN_S = 60.0
 TAKEN_OVER = "partitions taken over"
 
 
+class Crowd(Protocol):
+    """Those who send the load's events."""
+
+    def silent(self) -> Sequence[str]:
+        """Users of whom no event will come any more, longest silent first."""
+        ...
+
+    def now_ms(self) -> int:
+        """The load's present, epoch milliseconds."""
+        ...
+
+
 @dataclass
 class Field:
     """``links`` and ``disks``: the network and the disk of each worker that stays.
 
-    ``exchanges``: models taken up so far. ``earlier``: what topics of the contract held that were deleted,
-    ``renewed_at``: when the last of them was back (monotonic seconds).
+    ``erased``: users who asked to be forgotten. ``exchanges``: models taken up so far. ``earlier``: what
+    topics of the contract held that were deleted, ``renewed_at``: when the last of them was back (monotonic
+    seconds).
     """
 
     shop: Shop
@@ -38,8 +51,10 @@ class Field:
     progress: Progress
     directory: Path
     partitions: int
+    crowd: Crowd
     links: dict[str, Link] = field(default_factory=dict)
     disks: dict[str, SmallDisk] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
     exchanges: list[Exchange] = field(default_factory=list)
     earlier: dict[str, Rows] = field(default_factory=dict)
     renewed_at: dict[str, float] = field(default_factory=dict)

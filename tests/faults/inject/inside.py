@@ -12,7 +12,7 @@ from tests.faults.schedule import Kind, Strike
 from tests.faults.worker_process import CLOCK_SHIFT, LOST_SESSION
 
 LOST_WITHIN_S = 60.0
-LOST_AFTER_S = 12
+LOST_AFTER_S = 15
 DAY_S = 86_400
 
 
@@ -34,10 +34,9 @@ async def lose_session(field: Field, strike: Strike) -> Aftermath:
     """From some moment on every run of the model fails, as on a GPU that has fallen off the bus."""
     worker = field.fleet.pick(strike.worker)
     worker.environment[LOST_SESSION] = str(LOST_AFTER_S)
-    partitions = await _restarted(field, worker)
-    await until(lambda: worker.process is not None, f"{worker.name} to start again")
+    await _restarted(field, worker)
+    partitions, ended_before = await field.seated(worker), len(worker.exits)
     del worker.environment[LOST_SESSION]
-    ended_before = len(worker.exits)
     await until(lambda: len(worker.exits) > ended_before, f"{worker.name} to lose its session", LOST_WITHIN_S)
     return Aftermath(partitions, worker.exits[-1][0])
 
