@@ -23,6 +23,7 @@ from streamer.core.scoring import answer_risks
 from streamer.core.user_state import decode_state
 from streamer.counters import Counters
 from streamer.onnx.bundle import load_bundle
+from streamer.scoring_stage import ScoringStage
 from streamer.settings import load_settings
 from streamer.stage import Record
 from streamer.status.partition_status import decode_status
@@ -52,6 +53,7 @@ class Seen(NamedTuple):
 
 class LiveExpected(NamedTuple):
     """``bands``: each user's open band (``None`` for none) by the beginning and by the end of the stop.
+    ``now``: each user's risk by its end.
 
     ``table``: the users' states from their events. ``risks``: the true risk of each claim. ``events``: those
     that were applied, in order.
@@ -59,6 +61,7 @@ class LiveExpected(NamedTuple):
 
     table: dict[str, bytes]
     bands: tuple[dict[str, str | None], dict[str, str | None]]
+    now: dict[str, float]
     risks: dict[Claim, float]
     events: list[Seen]
     dead_letters: list[Effect]
@@ -95,9 +98,7 @@ def expect_live_partition(
         if (event := _event(row)) is not None:
             events.append(Seen(event.user_id, event.timestamp, row.offset))
         for claim in asked.get(row.offset, ()):
-            request = RiskAt(claim.user_id, decode_state(table[claim.user_id.encode()]), claim.at_ms)
-            answer_risks([request], stage.models.serving.model)
-            risks[claim] = request.state.risk
+            risks |= {claim: _risk(stage, table[claim.user_id.encode()], claim.at_ms)}
     status = decode_status(stage.status(partition, 0))
     assert status is not None
     counters = msgspec.convert(msgspec.to_builtins(status.counters), Counters)
@@ -110,7 +111,16 @@ def expect_live_partition(
         bands.append(
             {key.decode(): msgspec.json.decode(value, type=Score).band for key, value in scores.items()}
         )
-    return LiveExpected(states, (bands[0], bands[1]), risks, events, dead_letters, counters)
+    now = {user: _risk(stage, stored, stopped_ms[1]) for user, stored in states.items()}
+    return LiveExpected(states, (bands[0], bands[1]), now, risks, events, dead_letters, counters)
+
+
+def _risk(stage: ScoringStage, stored: bytes, at_ms: int) -> float:
+    """A user's risk at a moment, or at the newest event if that is later."""
+    state = decode_state(stored)
+    request = RiskAt("", state, max(at_ms, state.last_ms))
+    answer_risks([request], stage.models.serving.model)
+    return request.state.risk
 
 
 def _event(row: Row) -> Event | None:
