@@ -7,7 +7,7 @@ import signal
 from time import monotonic
 
 from streamer.kafka.application import SESSION_TIMEOUT_S
-from tests.faults.inject.field import Aftermath, Fault, Field, until
+from tests.faults.inject.field import TAKEN_OVER, Aftermath, Fault, Field, until
 from tests.faults.schedule import Kind, Strike
 
 NEWCOMER_DEADLINE_S = 60.0
@@ -47,18 +47,26 @@ async def terminate(field: Field, strike: Strike) -> Aftermath:
 
 
 async def freeze(field: Field, strike: Strike) -> Aftermath:
-    """SIGSTOP for longer than the session, then SIGCONT: the zombie must be fenced, and end."""
+    """SIGSTOP for longer than the session, then SIGCONT: the zombie must be fenced, and end.
+
+    Where it was frozen between two transactions it has nothing to be fenced for, and joins its group anew.
+    """
     worker = field.fleet.pick(strike.worker)
     partitions, ended_before = await field.seated(worker), len(worker.exits)
+    taken_over_before = field.fleet.said_since_start(worker).count(TAKEN_OVER)
+
+    def is_over() -> bool:
+        joined_anew = field.fleet.said_since_start(worker).count(TAKEN_OVER) > taken_over_before
+        return joined_anew or len(worker.exits) > ended_before
+
     since = monotonic()
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(SESSION_TIMEOUT_S + strike.hold_s)
     worker.signal(signal.SIGCONT)
-    await until(lambda: len(worker.exits) > ended_before, f"the end of the thawed {worker.name}")
-    if worker.exits[ended_before][1] != 1:
-        raise AssertionError(
-            f"the thawed {worker.name} ended with status {worker.exits[ended_before][1]}, not 1"
-        )
+    await until(is_over, f"the thawed {worker.name} to end or to join anew")
+    for _, status in worker.exits[ended_before : ended_before + 1]:
+        if status != 1:
+            raise AssertionError(f"the thawed {worker.name} ended with status {status}, not 1")
     return Aftermath(partitions, since)
 
 
