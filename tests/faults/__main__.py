@@ -15,6 +15,7 @@ import msgspec
 from tests.faults.arguments import parse_arguments
 from tests.faults.campaign import run_campaign
 from tests.faults.event_time import EventTimeTrial
+from tests.faults.fuzzing import FUZZING, run_fuzzing
 from tests.faults.inject.catalogue import EVENT_TIME, LIVE
 from tests.faults.inject.field import Fault
 from tests.faults.live import LiveTrial
@@ -50,16 +51,19 @@ def main() -> int:
         if chosen:
             minutes = arguments.minutes - (time.monotonic() - begun) / 60
             trials.append(_run(arguments.seed, chosen, arguments.times, minutes, make_trial))
+    fuzzing = run_fuzzing() if not arguments.only or FUZZING in arguments.only else None
     report = Report(
         seed=arguments.seed,
         seconds=round(time.monotonic() - begun, 1),
         faults=[line for trial in trials for line in trial.faults],
         trials=trials,
+        fuzzing=fuzzing,
     )
     if arguments.report is not None:
         arguments.report.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
     _show(report)
-    return 1 if any(trial.findings for trial in trials) else 0
+    failed = any(trial.findings for trial in trials) or (fuzzing is not None and fuzzing.failed)
+    return 1 if failed else 0
 
 
 def _run(
@@ -118,6 +122,9 @@ def _show(report: Report) -> None:
             print(f"  {finding.kind}, partition {finding.partition}: {finding.what[:600]}")
         objections = len(trial.findings)
         print(f"{objections} objections" if objections else "nothing lost, repeated, false or missing")
+    if report.fuzzing is not None:
+        outcome = "FAILED, see above" if report.fuzzing.failed else "each ended as it must"
+        print(f"\nfuzzing: {report.fuzzing.inputs:,} inputs, {outcome}; {report.fuzzing.seconds:.0f} s")
     print(f"{report.seconds:.0f} s in all")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.fuzzing import FUZZING
 from tests.faults.inject.catalogue import EVENT_TIME, LIVE
 
 DEFAULT_MINUTES = 40.0
@@ -25,7 +26,7 @@ class Arguments:
 
 def parse_arguments(words: Sequence[str]) -> Arguments:
     """The arguments; ends the program with 2 if they cannot be understood."""
-    names = [fault.kind.name for fault in (*EVENT_TIME, *LIVE)]
+    names = [*(fault.kind.name for fault in (*EVENT_TIME, *LIVE)), FUZZING]
     parser = argparse.ArgumentParser(prog="make faults", description="Faults under load, and what they did.")
     parser.add_argument("--seed", type=int, default=1, help="decides schedule and load")
     parser.add_argument("--report", type=Path, help="write the figures as JSON")

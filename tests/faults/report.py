@@ -65,13 +65,22 @@ class TrialReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
 
 
+class FuzzingReport(msgspec.Struct, frozen=True):
+    """So many hostile inputs; ``failed``: one did not end as an event, a counted skip or a dead letter."""
+
+    inputs: int
+    failed: bool
+    seconds: float
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign. ``faults``: those of all its trials."""
+    """A campaign. ``faults``: those of all its trials. ``fuzzing``: ``None`` where it was left out."""
 
     seed: int
     seconds: float
     faults: list[FaultReport]
     trials: list[TrialReport]
+    fuzzing: FuzzingReport | None = None
 
 
 def fault_reports(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,11 @@ def test_every_fault_strikes_as_often_as_it_must() -> None:
     goals |= {"broker-kill": 5, "network-cut": 5, "disk-full": 2, "store-damaged": 2}
     assert {name: counts[name] for name in goals} == goals
     assert set(counts) == {kind.name for kind in KINDS}
+
+
+def test_every_fault_is_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+    assert [fault.kind.name for fault in EVENT_TIME if f"`{fault.kind.name}`" not in document] == []
 
 
 def test_a_fault_lasts_as_long_as_its_kind_may() -> None:

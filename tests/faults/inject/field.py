@@ -21,7 +21,9 @@ from tests.faults.small_disk import SmallDisk
 from tests.integration.shop import Shop
 
 SEATED_WITHIN_S = 60.0
+# What the worker's log says once it owns its partitions, and once it works on them.
 TAKEN_OVER = "partitions taken over"
+READY = "Worker ready"
 
 
 class Crowd(Protocol):
@@ -68,7 +70,7 @@ class Field:
         deadline = monotonic() + SEATED_WITHIN_S
         while monotonic() < deadline:
             # The group names a static member with its partitions also while its process is starting anew.
-            if TAKEN_OVER in self.fleet.said_since_start(worker):
+            if READY in self.fleet.said_since_start(worker):
                 owners = await self.progress.owners()
                 if owned := owners.get(self.shop.instance_id(worker.name)):
                     return owned

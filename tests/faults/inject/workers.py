@@ -47,26 +47,27 @@ async def terminate(field: Field, strike: Strike) -> Aftermath:
 
 
 async def freeze(field: Field, strike: Strike) -> Aftermath:
-    """SIGSTOP for longer than the session, then SIGCONT: the zombie must be fenced, and end.
+    """SIGSTOP for longer than the session, then SIGCONT: the zombie must end, or join the group anew.
 
-    Where it was frozen between two transactions it has nothing to be fenced for, and joins its group anew.
+    It ends if it has a transaction on its way, which is fenced. Else it hears first that it is no member
+    any more, and gets partitions as a newcomer does.
     """
     worker = field.fleet.pick(strike.worker)
     partitions, ended_before = await field.seated(worker), len(worker.exits)
-    taken_over_before = field.fleet.said_since_start(worker).count(TAKEN_OVER)
-
-    def is_over() -> bool:
-        joined_anew = field.fleet.said_since_start(worker).count(TAKEN_OVER) > taken_over_before
-        return joined_anew or len(worker.exits) > ended_before
-
-    since = monotonic()
+    said_before, since = field.fleet.said_since_start(worker).count(TAKEN_OVER), monotonic()
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(SESSION_TIMEOUT_S + strike.hold_s)
     worker.signal(signal.SIGCONT)
-    await until(is_over, f"the thawed {worker.name} to end or to join anew")
-    for _, status in worker.exits[ended_before : ended_before + 1]:
-        if status != 1:
-            raise AssertionError(f"the thawed {worker.name} ended with status {status}, not 1")
+    await until(
+        lambda: (
+            len(worker.exits) > ended_before
+            or field.fleet.said_since_start(worker).count(TAKEN_OVER) > said_before
+        ),
+        f"the thawed {worker.name} to end or to join anew",
+    )
+    ends = [status for _, status in worker.exits[ended_before:]]
+    if ends and ends[0] != 1:
+        raise AssertionError(f"the thawed {worker.name} ended with status {ends[0]}, not 1")
     return Aftermath(partitions, since)
 
 
