@@ -13,7 +13,7 @@ from schemas.encoding import encode_erasure
 from schemas.erasure import ErasureRequest
 from schemas.timestamps import format_timestamp
 from schemas.topics import ERASURES, SCORES
-from tests.faults.inject.field import Aftermath, Fault, Field
+from tests.faults.inject.field import Aftermath, Fault, Field, until
 from tests.faults.inject.topics import COMPACT_AT_ONCE, configure
 from tests.faults.reading import read_topic
 from tests.faults.schedule import Kind, Strike
@@ -29,9 +29,12 @@ async def erase_users(field: Field, strike: Strike) -> Aftermath:
     """Silent users are erased; after forced compaction no topic's value and no file of a store has them."""
     worker = field.fleet.pick(strike.worker)
     partitions = await field.seated(worker)
-    users = [user for user in field.crowd.silent() if user not in field.erased][-AT_ONCE:]
-    if not users:
-        raise AssertionError("nobody has fallen silent yet")
+
+    def silent() -> list[str]:
+        return [user for user in field.crowd.silent() if user not in field.erased][-AT_ONCE:]
+
+    await until(silent, "somebody to fall silent")
+    users = silent()
     await asyncio.to_thread(_request, field, users)
     await asyncio.sleep(strike.hold_s)
     since = monotonic()
