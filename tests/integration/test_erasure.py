@@ -31,6 +31,7 @@ from tests.integration.conftest import Broker
 from tests.integration.shop import Sent, Shop, wait_for
 from tests.integration.test_docs import blocks
 from tests.integration.test_worker_kills import shopping
+from tests.table_files import files_with
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -124,9 +125,7 @@ def compact_at_once(shop: Shop, *topics: str) -> None:
 
 
 def on_disk(folder: Path, user_id: str) -> list[Path]:
-    """Files in which the user's id occurs, or what RocksDB writes of it beside a similar one."""
-    unshared = user_id[-12:].encode()
-    return [file for file in folder.rglob("*") if file.is_file() and unshared in file.read_bytes()]
+    return [file for file, _ in files_with(folder, (user_id.encode(),))]
 
 
 def with_an_open_alert(shop: Shop) -> list[tuple[str, dict[str, Any]]]:

@@ -17,12 +17,11 @@ from tests.faults.inject.field import Aftermath, Fault, Field, until
 from tests.faults.inject.topics import COMPACT_AT_ONCE, configure
 from tests.faults.reading import read_topic
 from tests.faults.schedule import Kind, Strike
+from tests.table_files import files_with
 
 AT_ONCE = 5
 ACKNOWLEDGED_WITHIN_S = 30.0
 FORGOTTEN_WITHIN_S = 120.0
-UNSHARED = 12
-"""RocksDB leaves out what a key has in common with the one before it; so many last bytes are always there."""
 
 
 async def erase_users(field: Field, strike: Strike) -> Aftermath:
@@ -80,18 +79,10 @@ def _traces(field: Field, users: list[str], topics: tuple[str, ...]) -> list[str
             values = [(row.key or b"") + row.value for row in rows if row.value is not None]
             found += [f"{user} in {topic}" for user in users if any(user.encode() in each for each in values)]
     for worker in field.fleet.workers.values():
-        for file in Path(worker.environment["STREAMER_DATA_DIR"]).rglob("*"):
-            content = _content(file)
-            found += [f"{user} in {file}" for user in users if user[-UNSHARED:].encode() in content]
+        folder = Path(worker.environment["STREAMER_DATA_DIR"])
+        left = files_with(folder, [user.encode() for user in users])
+        found += [f"{user.decode()} in {file}" for file, user in left]
     return found
-
-
-def _content(file: Path) -> bytes:
-    """A file of a database that is in use: it may be gone by now."""
-    try:
-        return file.read_bytes() if file.is_file() else b""
-    except FileNotFoundError:
-        return b""
 
 
 FAULTS = (Fault(Kind("users-erased", 2, (0, 0.5), "the kill of a worker meanwhile"), erase_users),)
