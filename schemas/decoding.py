@@ -124,7 +124,9 @@ def decode_event(
         if isinstance(lenient, Skipped):
             return lenient
         message, unknown_fields = lenient
-    return _event_of(message, unknown_fields, record_timestamp_ms)
+    # In JSON a NUL is always escaped, and most records escape nothing.
+    may_have_nul = wire_format is not _JSON or b"\\" in value
+    return _event_of(message, unknown_fields, record_timestamp_ms, may_have_nul=may_have_nul)
 
 
 def event_of_fields(
@@ -149,12 +151,15 @@ def _decode_vendor(vendor: Vendor, value: bytes, record_timestamp_ms: int) -> Ev
     return fields if isinstance(fields, Skipped) else event_of_fields(fields, record_timestamp_ms)
 
 
-def _event_of(message: StrictEventMessage, unknown_fields: int, record_timestamp_ms: int) -> Event | Skipped:
+def _event_of(
+    message: StrictEventMessage, unknown_fields: int, record_timestamp_ms: int, *, may_have_nul: bool = True
+) -> Event | Skipped:
     timestamp = _checked_time(message.timestamp, record_timestamp_ms)
     if message.type not in EVENT_TYPE_CODES:
         return UNKNOWN_TYPE
     items = message.items or _top_level_item(message)
-    _refuse_nul(message.event_id, message.user_id, message.session_id, items)
+    if may_have_nul:
+        _refuse_nul(message.event_id, message.user_id, message.session_id, items)
     return Event(
         message.event_id,
         message.user_id,

@@ -17,7 +17,7 @@ class RiskPoint(Struct, frozen=True, gc=False):
     probability: Probability
 
 
-class Score(Struct, frozen=True, kw_only=True):
+class Score(Struct, frozen=True, kw_only=True, gc=False):
     """Risk at ``scored_at``; ``risk_curve`` is empty until the silence grid's first step has passed."""
 
     user_id: Annotated[str, Meta(min_length=1)]

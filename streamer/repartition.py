@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from aiokafka.partitioner import murmur2
+from msgspec.structs import replace
 
 from streamer.stage import RECENT_MS, Headers, Message, Record
 
@@ -106,8 +107,11 @@ class Repartition:
         number, offset, timestamp_ms = (int(text) for _, text in record.headers[-3:])
         if not (0 <= number < 1 << _MAX_NUMBER and 0 <= offset < 1 << _OFFSET_BITS):
             raise ValueError("no such place")
-        return record._replace(
-            offset=pack_place(Place(number, offset)), timestamp_ms=timestamp_ms, headers=record.headers[:-3]
+        return replace(
+            record,
+            offset=pack_place(Place(number, offset)),
+            timestamp_ms=timestamp_ms,
+            headers=record.headers[:-3],
         )
 
     def announce(self, partition: int, now_ms: int | None) -> list[Message]:

@@ -156,7 +156,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "when its worker is lost, without reading the changelog first. The same for all workers.",
         ),
     ] = 0
-    max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 2000
+    max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 4000
     cache_users: Annotated[
         int, Meta(ge=1, description="Users of a partition whose decoded state is kept in memory.")
     ] = 4096

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from msgspec import Struct
+
 Headers = tuple[tuple[str, bytes], ...]
 
 RECENT_MS: Final = 30_000
 """Records appended less than this ago are the present, even if more have arrived since."""
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True, gc=False):
     """One record of a source topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp.
 
     ``forwarded``: it comes from the repartition topic, where another partition has put it. ``erasure``: from
@@ -31,7 +33,7 @@ class Record(NamedTuple):
     erasure: bool = False
 
 
-class Message(NamedTuple):
+class Message(Struct, frozen=True, gc=False):
     """One record to be written to ``topic``; to the partition of what caused it where none is given."""
 
     topic: str

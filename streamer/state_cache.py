@@ -27,6 +27,8 @@ class StateCache:
         if state is None:
             self._states.pop(user_id, None)
             return
+        if self._states.get(user_id) is state:
+            return  # It was moved when it was read.
         self._states[user_id] = state
         self._states.move_to_end(user_id)
         if len(self._states) > self._capacity:

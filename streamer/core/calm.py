@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from streamer.core.arrivals import Arrivals
 from streamer.core.clock import NEVER_MS
@@ -22,7 +23,7 @@ from streamer.core.groups import Groups
 from streamer.core.model import Encoding, RiskModel
 from streamer.core.packed import packed_rows
 from streamer.core.setting import Setting
-from streamer.core.token import PURCHASE, TOKEN_BYTES, TokenArray
+from streamer.core.token import PURCHASE, TOKEN_BYTES, TokenArray, as_array
 from streamer.core.user_state import UserState
 
 _Flags = npt.NDArray[np.bool_]
@@ -32,7 +33,7 @@ _BEHIND_KEY: Final = _KEY.itemsize - TOKEN_BYTES
 _LOWEST_KEY: Final = np.array([(-(2**63), 0)], _KEY).tobytes()
 
 
-class Taken(NamedTuple):
+class Taken(Struct, frozen=True, gc=False):
     """What was done for one user: so many ``events`` were taken into ``state``.
 
     ``alarming``: the risk after the last of them reaches a band, about which the rules have to decide.
@@ -122,7 +123,7 @@ def _with_calm_standing(
 def _with_calm_events(candidates: _Candidates, setting: Setting) -> _Candidates | None:
     """Each one's first events that are calm as far as one can tell without the model."""
     users = candidates.users
-    calm = users.first(~(_in_order(candidates) & _new(candidates) & _undue(candidates, setting)))
+    calm = users.first(~(_in_order(candidates) & _new(candidates, setting) & _undue(candidates, setting)))
     some = np.flatnonzero(calm)
     if not len(some):
         return None
@@ -148,15 +149,16 @@ def _in_order(candidates: _Candidates) -> _Flags:
     return (time > time_before) | ((time == time_before) & (event >= event_before))
 
 
-def _new(candidates: _Candidates) -> _Flags:
+def _new(candidates: _Candidates, setting: Setting) -> _Flags:
     """Whether each event is certainly not in its user's ring, nor a second time in this batch."""
     users, hashes = candidates.users.numbers, candidates.tokens["event"]
-    numbers: list[int] = users.tolist()
-    packed, rings = bytes(hashes.tobytes()), [state.ring for state in candidates.states]
-    places = [rings[user].find(packed[4 * event : 4 * event + 4]) for event, user in enumerate(numbers)]
-    first = np.zeros(len(numbers), np.bool_)
+    # No event's hash is 0, so rings may be filled up with it.
+    full = setting.ring_tokens * TOKEN_BYTES
+    rings = b"".join([state.ring.rjust(full, b"\0") for state in candidates.states])
+    held = as_array(rings)["event"].reshape(-1, setting.ring_tokens)
+    first = np.zeros(len(users), np.bool_)
     first[np.unique(users << 32 | hashes, return_index=True)[1]] = True
-    return first & (np.array(places) < 0)
+    return first & ~(held[users] == hashes[:, np.newaxis]).any(axis=1)
 
 
 def _undue(candidates: _Candidates, setting: Setting) -> _Flags:

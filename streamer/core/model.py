@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from streamer.core.calendar import Calendar
 from streamer.core.changes import Outlook
 from streamer.core.reference import ReferencePoint
 
 
-class Encoding(NamedTuple):
+class Encoding(Struct, frozen=True, gc=False):
     """A user whose newest tokens are to be encoded.
 
     ``ring``: the user's packed tokens, newest last. ``position``: how many tokens came before the newest

@@ -38,7 +38,7 @@ One whose newest event is ahead of the clock is looked at once that event's mome
 ReadState = Callable[[str], UserState | None]
 
 
-class PartitionEvent(NamedTuple):
+class PartitionEvent(msgspec.Struct, frozen=True, gc=False):
     """A decoded event. ``record_ms`` is its record's Kafka timestamp, epoch milliseconds."""
 
     offset: int

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from schemas.event import Event
 from streamer.core.partition import PartitionEvent
 from streamer.core.token import place, tokenise
@@ -63,7 +65,7 @@ def separate(events: Sequence[PartitionEvent], attempt: Attempt) -> Separated:
 def stand_in(event: PartitionEvent) -> PartitionEvent:
     """An ordinary event of nobody in the place of ``event``, at its moment."""
     moment_ms = place(event.token, 0)[0]
-    return event._replace(user_id=NOBODY, token=tokenise(Event(NOBODY, NOBODY, "view", moment_ms)))
+    return replace(event, user_id=NOBODY, token=tokenise(Event(NOBODY, NOBODY, "view", moment_ms)))
 
 
 def _longest_passing(good: Sequence[PartitionEvent], rest: Sequence[PartitionEvent], attempt: Attempt) -> int:

@@ -34,7 +34,7 @@ class WorkerOptions:
     event_topic: str
     data_dir: Path
     instance_id: str | None = None
-    max_batch: int = 2000
+    max_batch: int = 4000
     tick_s: float = 1.0
     standbys: int = 0
     stuck_after_s: float = 120.0

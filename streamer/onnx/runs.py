@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from streamer.core.model import Encoding
 from streamer.core.token import TOKEN_BYTES, TokenArray, as_array, place
@@ -15,7 +16,7 @@ from streamer.onnx.slots import Entry
 _KEY_BYTES: Final = 12  # a packed token's time and event hash, which tell it from every other of its ring
 
 
-class Task(NamedTuple):
+class Task(Struct, frozen=True, gc=False):
     """The last ``tokens`` tokens are to be run, at least those asked for, from an empty cache if ``anew``."""
 
     encoding: Encoding

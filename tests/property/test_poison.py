@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.dead_letter import read_dead_letter
 from schemas.encoding import encode_event
@@ -143,7 +144,7 @@ def test_only_the_guilty_go_to_the_dead_letters(
         clean.process(
             batch._replace(
                 records=[
-                    record._replace(value=b"") if record.offset in refused else record
+                    replace(record, value=b"") if record.offset in refused else record
                     for record in batch.records
                 ]
             )

@@ -114,8 +114,8 @@ def test_rebuilds_do_go_through_the_rebuild_graph(monkeypatch: pytest.MonkeyPatc
 
 def test_a_ring_shorter_than_its_history_gives_the_same_bits_too() -> None:
     ring = shoppers([90])[0].ring[-30 * 26 :]
-    asked = (
-        shoppers([1])[0].encoding(appended=False)._replace(ring=ring, position=500, time_before_ring=1.5e12)
+    asked = msgspec.structs.replace(
+        shoppers([1])[0].encoding(appended=False), ring=ring, position=500, time_before_ring=1.5e12
     )
     by_steps = OnnxRiskModel(without_rebuild(loaded()), 1)
     assert OnnxRiskModel(loaded(), 1).encode([asked]).tobytes() == by_steps.encode([asked]).tobytes()
