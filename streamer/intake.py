@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -113,15 +113,23 @@ class Intake:
             messages.append(self._refused(received, error, partition, counters))
         return messages
 
-    def _received(self, records: Sequence[Record], partition: int, counters: Counters) -> Iterator[Record]:
+    def _received(self, records: Sequence[Record], partition: int, counters: Counters) -> Iterable[Record]:
         """Records of the events topic; forwarded ones as they were where they came from."""
+        if self._repartition is None:
+            counters.records += len(records)
+            return records
+        return self._in_their_places(self._repartition, records, partition, counters)
+
+    def _in_their_places(
+        self, repartition: Repartition, records: Sequence[Record], partition: int, counters: Counters
+    ) -> Iterator[Record]:
         for record in records:
             counters.records += not record.forwarded
-            if not record.forwarded or self._repartition is None:
+            if not record.forwarded:
                 yield record
                 continue
             try:
-                original = self._repartition.receive(record, partition)
+                original = repartition.receive(record, partition)
             except ValueError as error:
                 count(counters.skipped, "not-ours")
                 log.warning("record skipped", partition=partition, offset=record.offset, reason=str(error))

@@ -96,6 +96,7 @@ def _with_calm_standing(
     numbers: list[int] = []
     user_ids: list[str] = []
     chosen: list[UserState] = []
+    full = setting.ring_tokens * TOKEN_BYTES
     for number, user_id in enumerate(arrivals.user_ids):
         state = states[user_id]
         if state is None:
@@ -103,7 +104,7 @@ def _with_calm_standing(
         elif not (
             state.standing.is_idle
             and (state.model == identity or not state.model)
-            and len(state.ring) <= setting.ring_tokens * TOKEN_BYTES
+            and len(state.ring) <= full
         ):
             continue
         numbers.append(number)
@@ -184,9 +185,13 @@ def _settle(
     last = users.starts + events - 1
     times, alarms = calm.tokens["time"][last], alarming[last]
     over = ~alarms & (events == calm.totals) & (times + wait_ms > setting.horizons_ms[-1])
-    taken = list(map(Taken, calm.states, events.tolist(), alarms.tolist(), over.tolist()))
-    for one, longer, left_over, running, row, risk, time, offset in zip(
-        taken,
+    counts, alarmed = events.tolist(), alarms.tolist()
+    taken = map(Taken, calm.states, counts, alarmed, over.tolist())
+    full, stamp = setting.ring_tokens * TOKEN_BYTES, setting.stamp
+    for state, count, alarm, longer, left_over, running, row, risk, time, offset in zip(
+        calm.states,
+        counts,
+        alarmed,
         course.longer_rings,
         (TOKEN_BYTES * (users.counts - events)).tolist(),
         packed_rows(course.running[last]),
@@ -196,19 +201,18 @@ def _settle(
         calm.offsets[last].tolist(),
         strict=True,
     ):
-        state = one.state
         end = len(longer) - left_over
-        state.ring = longer[max(end - setting.ring_tokens * TOKEN_BYTES, 0) : end]
-        state.running, state.placed = running, state.placed + one.events
+        state.ring = longer[end - full if end > full else 0 : end]
+        state.running, state.placed = running, state.placed + count
         state.hidden, state.model, state.risk = row, identity, risk
         state.offset, state.scored_ms, state.curve = offset, time, b""
-        if not one.alarming:
-            state.deadline_ms, state.standing.stamp = time + wait_ms, setting.stamp
-    full = np.flatnonzero(course.displaced[last])
+        if not alarm:
+            state.deadline_ms, state.standing.stamp = time + wait_ms, stamp
+    lost = np.flatnonzero(course.displaced[last])
     past = zip(
-        full.tolist(),
-        packed_rows(course.base[last[full]]),
-        course.time_before_ring[last[full]].tolist(),
+        lost.tolist(),
+        packed_rows(course.base[last[lost]]),
+        course.time_before_ring[last[lost]].tolist(),
         strict=True,
     )
     for user, base, before in past:

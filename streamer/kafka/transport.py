@@ -25,6 +25,9 @@ RECOVERY_TIMEOUT_S = 0.1
 # Faust's fixed 1.5 s would be a pause whenever partitions are resumed: the fetch under way, which
 # does not ask for them, is waited for first.
 FETCH_MAX_WAIT_MS = 250
+# While records come, a fetch may ask for nothing but quiet partitions, since what was fetched of the others
+# still waits: these must not wait for it as well.
+BUSY_FETCH_MAX_WAIT_MS = 60
 
 
 class BatchTransport(Transport):
@@ -71,7 +74,12 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         wanted = erasures | {tp for tp in wanted if tp.partition not in waiting}
         for tp in wanted - erasures:
             fetched.update(await super()._fetch_records(consumer, {tp}, 0, max_records))
-        return fetched or await super()._fetch_records(consumer, wanted, timeout, max_records)
+        if not fetched:
+            fetched.update(await super()._fetch_records(consumer, wanted, timeout, max_records))
+        fetcher = consumer._fetcher
+        assert fetcher is not None
+        fetcher._fetch_max_wait_ms = BUSY_FETCH_MAX_WAIT_MS if fetched else FETCH_MAX_WAIT_MS
+        return fetched
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         # aiokafka leaves a partition without a committed offset where it is, also when records of it
