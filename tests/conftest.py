@@ -17,20 +17,25 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class OneBroker(LoadScopeScheduling):
-    """Shares tests out by module, those that need a broker all to one process.
+OWN_BROKER = ("bench", "demo", "demo_page", "secure_connections")
 
-    The cores are too few for two brokers with workers at a time.
+
+class SharedBroker(LoadScopeScheduling):
+    """Shares tests out by module, those that share a broker all to one process.
+
+    That is the longest way through the tests; the few whose subject brings its own broker run beside it.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
+        if module in {f"tests/integration/test_{name}.py" for name in OWN_BROKER}:
+            return module
         return "broker" if module.startswith(("tests/integration/", "tests/faults/test_campaign")) else module
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneBroker:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedBroker:
     """What xdist asks where tests run side by side."""
-    return OneBroker(config, log)
+    return SharedBroker(config, log)
 
 
 @pytest.fixture(autouse=True)
