@@ -13,7 +13,7 @@ from schemas.errors import ChurnStreamerError
 from streamer.broker.orphan_guard import OrphanGuard
 from streamer.secret import Secret
 from streamer.settings import Settings
-from streamer.settings_sources import ENVIRONMENT_PREFIX
+from streamer.settings_sources import ENVIRONMENT_PREFIX, without_settings
 
 STOP_DEADLINE_S = 10.0
 LAST_LOG_LINES = 12
@@ -128,9 +128,7 @@ def child_environment(directory: Path, settings: Settings | None = None) -> dict
 
     What the child leaves in its temporary directory goes with ``directory``.
     """
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)
-    }
+    environment = without_settings(os.environ)
     environment["TMPDIR"] = str(directory)
     if settings is not None:
         for name in settings.__struct_fields__:

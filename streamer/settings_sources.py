@@ -37,6 +37,11 @@ def from_environment(environment: Mapping[str, str], types: Mapping[str, Any]) -
     return values
 
 
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` for a child that has nothing to do with our settings, and least of all with secrets."""
+    return {name: value for name, value in environment.items() if not name.startswith(ENVIRONMENT_PREFIX)}
+
+
 def from_file(
     config: Path | None, environment: Mapping[str, str], types: Mapping[str, Any]
 ) -> dict[str, Any]:

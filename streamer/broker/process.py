@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import subprocess
 import time
@@ -16,6 +17,7 @@ from streamer.broker.in_use import is_in_use
 from streamer.broker.jars import Progress, class_path
 from streamer.broker.orphan_guard import OrphanGuard
 from streamer.broker.probe import broker_answers
+from streamer.settings_sources import without_settings
 
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 15.0
@@ -83,6 +85,7 @@ class LocalBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
+                env=without_settings(os.environ),
                 start_new_session=True,  # The terminal's Ctrl-C is ours to handle, in order.
             )
         self._guard = OrphanGuard(self._process.pid)
@@ -145,7 +148,12 @@ class LocalBroker:
         # The option and its value are one argument, since an id may begin with a dash.
         command = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", properties]
         result = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            env=without_settings(os.environ),
+            check=False,
         )
         if result.returncode != 0:
             raise BrokerError(

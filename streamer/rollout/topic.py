@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import BrokerError
 from schemas.topics import MODELS, with_prefix
 from streamer.kafka.connection import connection_of
+from streamer.kafka.unreachable import why_unreachable
 from streamer.rollout.plan import NO_ROLLOUT, Rollout, decode_rollout, encode_rollout
 from streamer.settings import Settings
 
@@ -35,6 +36,10 @@ class RolloutReader:
     async def __aenter__(self) -> RolloutReader:
         try:
             await self._consumer.start()
+        except KafkaError as error:
+            await self._consumer.stop()
+            raise BrokerError(await why_unreachable(self._connection)) from error
+        try:
             self._consumer.assign([self._partition])
             await self._consumer.seek_to_beginning(self._partition)
         except KafkaError as error:
@@ -86,6 +91,10 @@ async def publish_rollout(settings: Settings, rollout: Rollout) -> None:
     topic, key = with_prefix(settings.topic_prefix, MODELS.name), settings.application_id.encode()
     try:
         await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise BrokerError(await why_unreachable(connection)) from error
+    try:
         await producer.send_and_wait(topic, encode_rollout(rollout), key, partition=0)
     except KafkaError as error:
         raise BrokerError(f"writing {topic} at {connection.bootstrap} failed: {error}") from error

@@ -101,6 +101,14 @@ def test_a_named_data_directory_outlives_its_broker(tmp_path: Path) -> None:
         assert asyncio.run(read(broker.bootstrap, "kept")) == b"value"
 
 
+def test_it_is_told_no_setting_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMER_SASL_PASSWORD", "pl4nted")
+    with local_broker(tmp_path / "broker") as broker:
+        environment = psutil.Process(broker.pid).environ()
+        assert "PATH" in environment
+        assert "pl4nted" not in environment.values()
+
+
 def test_it_listens_on_loopback_only_and_logs_into_its_directory(own_broker: LocalBroker) -> None:
     connections = psutil.Process(own_broker.pid).net_connections(kind="tcp")
     listening = {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}

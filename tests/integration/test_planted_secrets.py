@@ -28,6 +28,7 @@ AGAINST_A_BROKER = [
     ["topics"],
     ["worker"],
     ["erase", "somebody"],
+    ["model", "promote"],
     ["dlq", "list"],
     ["export", "churn.alerts.v1", "--out", "out.ndjson"],
     ["model", "load", str(DEMO_BUNDLE)],
