@@ -10,7 +10,7 @@ import click
 from schemas.errors import TopicError
 from schemas.topics import ERASURES, EVENTS, REPARTITION, with_prefix
 from streamer.cli.settings_option import settings_option
-from streamer.kafka.retention import outage_warning
+from streamer.kafka.retention import outage_warning, stamp_warning
 from streamer.kafka.topics import TopicState, create_missing_topics, repair_of, topic_states
 from streamer.settings import Settings
 
@@ -24,8 +24,9 @@ def command(apply: bool, settings: Settings) -> None:
     """Show, check or create the topics.
 
     All topics have as many partitions as the events topic; where that is missing too, STREAMER_PARTITIONS
-    says how many. Exit code 1 when a topic is missing or does not fit; a retention that is shorter than the
-    longest outage to survive (STREAMER_LONGEST_OUTAGE_DAYS) is a warning.
+    says how many. Exit code 1 when a topic is missing or does not fit. A retention that is shorter than the
+    longest outage to survive (STREAMER_LONGEST_OUTAGE_DAYS) is a warning, and so is a topic of outputs that
+    is stamped by the workers' clocks.
     """
     created = asyncio.run(create_missing_topics(settings)) if apply else []
     states = asyncio.run(topic_states(settings))
@@ -37,7 +38,7 @@ def command(apply: bool, settings: Settings) -> None:
             f"the setting partitions = {settings.partitions} has no effect",
             err=True,
         )
-    for warning in _outage_warnings(states, settings):
+    for warning in [*_outage_warnings(states, settings), *_stamp_warnings(states)]:
         click.echo(f"warning: {warning}", err=True)
     wrong = [state for state in states if state.differences]
     if wrong:
@@ -52,6 +53,16 @@ def _outage_warnings(states: Sequence[TopicState], settings: Settings) -> list[s
         outage_warning(state.plan.name, state.configuration, settings.longest_outage_days)
         for state in states
         if state.plan.name in read and state.partitions is not None
+    ]
+    return [warning for warning in warnings if warning is not None]
+
+
+def _stamp_warnings(states: Sequence[TopicState]) -> list[str]:
+    """Of the topics that workers write."""
+    warnings = [
+        stamp_warning(state.plan.name, state.plan.configuration, state.configuration)
+        for state in states
+        if state.partitions is not None
     ]
     return [warning for warning in warnings if warning is not None]
 

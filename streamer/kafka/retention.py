@@ -29,6 +29,17 @@ def retention_warning(topic: str, configuration: Mapping[str, str], first_ms: in
     )
 
 
+def stamp_warning(topic: str, expected: Mapping[str, str], configuration: Mapping[str, str]) -> str | None:
+    """What would go wrong in a topic that is ``expected`` to be stamped by the broker and is not, or None."""
+    name = "message.timestamp.type"
+    if name not in expected or configuration[name] == expected[name]:
+        return None
+    return (
+        f"topic {topic} stamps records with the writing worker's clock: a wrong one costs outputs, which "
+        f"Kafka takes for too old. Set {name}={expected[name]} on the topic."
+    )
+
+
 def outage_warning(topic: str, configuration: Mapping[str, str], longest_outage_days: float) -> str | None:
     """What would go wrong in a topic so configured if no worker read it for that long, or None."""
     if "delete" not in configuration["cleanup.policy"]:

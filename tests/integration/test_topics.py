@@ -176,6 +176,19 @@ def test_a_retention_shorter_than_the_longest_outage_is_a_warning(
     assert EVENTS not in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("environment")
+def test_outputs_stamped_by_workers_are_a_warning(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = settings.topic_prefix + SCORES
+    limit = str(MAX_EVENT_BYTES)
+    asyncio.run(create(settings, scores, 3, cleanup_policy="compact", max_message_bytes=limit))
+    assert cli.run(["topics", "--apply"]) == 0
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: topic {scores} stamps records with the writing worker's clock")
+    assert warning.endswith("Set message.timestamp.type=LogAppendTime on the topic.")
+
+
 def test_more_replicas_than_brokers_are_refused_in_the_brokers_words(
     broker: Broker, topic_prefix: str
 ) -> None:
