@@ -184,7 +184,10 @@ def test_headers_of_anything() -> None:
     fuzzing = Fuzzing(HEADERS)
     value = encode_event(Event("e1", "u7", "view", NOW_MS - 1_000))
 
-    @given(headers=any_headers, numbers=st.lists(header_values | st.just(b"1"), min_size=3, max_size=3))
+    # Three that are right by chance are rare.
+    right, any_numbers = st.just([b"1", b"1", b"1"]), st.lists(header_values, min_size=3, max_size=3)
+
+    @given(headers=any_headers, numbers=right | any_numbers)
     def one_round(headers: Headers, numbers: list[bytes]) -> None:
         near = (*headers, *zip(ORIGIN, numbers, strict=True))
         with ended_if_it_hangs():
