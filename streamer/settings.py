@@ -94,8 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: Annotated[
         Annotated[str, Meta(min_length=1)] | None,
         Meta(
-            description="Name of this worker in its group; one that keeps it gets its partitions back after "
-            "a restart without a wait. Unique among the workers.",
+            description="Name of this worker in its group, unique among the workers. One that ends is waited "
+            "for six seconds and gets its partitions back; without a name others take them at once.",
         ),
     ] = None
     bundle: Annotated[Path | None, Meta(description="Folder of the model bundle to score with.")] = None
