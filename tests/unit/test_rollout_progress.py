@@ -12,8 +12,9 @@ from streamer.rollout.wording import rollout_facts
 from streamer.status.attention import attention
 from streamer.status.deployment import Deployment
 from streamer.status.partition_status import TrialStatus
+from tests.unit.test_attention import other_worker, seen, shared
 from tests.unit.test_rollout import NEW, OLD
-from tests.unit.test_status import other_worker, said, seen, shared
+from tests.unit.test_status import said
 
 
 def seen_with(first: TrialStatus | None, second: TrialStatus | None, revision: int = 0) -> Deployment:
