@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.ablation import figures
-from models.calibration import fit_platt
-from models.configuration import Task
-from models.epochs import Run
-from models.fitting import Fit
-from models.histories import Histories
+from models.data.histories import Histories
+from models.fit.calibration import fit_platt
+from models.fit.fitting import Fit
+from models.fit.training import logits_of
+from models.loop.epochs import Run
 from models.plan import fold_name
-from models.training import logits_of
-from models.validation import Validated, earlier_material, questions
+from models.recipe import Task
+from models.selection.ablation import figures
+from models.selection.validation import Validated, earlier_material, questions
 from schemas.errors import ConfigurationError
 
 

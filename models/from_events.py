@@ -9,19 +9,19 @@ from typing import Final, NamedTuple
 
 import torch
 
-from models.bundle import train_bundle
-from models.checkpoints import Checkpoints
-from models.configuration import PROFILES, ChurnTypes, Recipe, Task
-from models.epochs import Run
+from models.data.histories import Histories, collect
 from models.folds import Fold, cross_validate
 from models.heads.categories import CategoryNames
-from models.histories import Histories, collect
+from models.loop.checkpoints import Checkpoints
+from models.loop.epochs import Run
+from models.loop.progress import Interruption, Report
 from models.plan import EVENTS
-from models.progress import Interruption, Report
-from schemas.bundle import Manifest
+from models.recipe import PROFILES, ChurnTypes, Recipe, Task
+from models.train_bundle import train_bundle
+from schemas.bundle.manifest import Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
-from streamer.core.calendar import Calendar
+from streamer.core.history.calendar import Calendar
 
 RECIPE: Final = Recipe()
 
@@ -58,7 +58,7 @@ def train_from_events(
     """Train on ``events`` before ``until_ms`` (all of them for ``None``) and write the bundle ``out``.
 
     ``alerts_a_week``: how many the default bands should bring, ``None`` leaves it to the number of users.
-    ``profile``: of :data:`~models.configuration.PROFILES`. ``seeds``: fits that compare the variants.
+    ``profile``: of :data:`~models.recipe.PROFILES`. ``seeds``: fits that compare the variants.
     ``folds`` of cross validation, 0 for none. ``resume``: go on from the checkpoints beside ``out``. Days are
     those of ``calendar``; ``currency`` is the only one whose amounts are known, ``None`` takes all. An
     ``interruption`` ends training early with a bundle, and leaves the checkpoints.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from models.columns import ALL, STEADY
-from models.configuration import VARIANTS, Task, Variant
-from models.fitting import HEAD, LANGUAGE, stage_name
+from models.data.histories import Histories
+from models.fit.fitting import HEAD, LANGUAGE, stage_name
 from models.heads.fitting import MOST_QUESTIONS, NEXT_CATEGORY, NEXT_TYPE, SCHEDULES, SPEND
 from models.heads.material import MOST_EVENTS
 from models.heads.serving import WITH_SEQUENCE
-from models.histories import Histories
-from models.progress import Stage
-from models.validation import FIRST_FIT, first_fit_name
-from models.variants import FINAL_FIT
+from models.loop.progress import Stage
+from models.recipe import VARIANTS, Task, Variant
+from models.selection.columns import ALL, STEADY
+from models.selection.validation import FIRST_FIT, first_fit_name
+from models.selection.variants import FINAL_FIT
 
 EVENTS: Final = "events"
 DATASET: Final = "dataset"

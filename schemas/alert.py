@@ -58,7 +58,7 @@ class Risk(Struct, frozen=True):
     reference: Probability | None = None
 
 
-class Driver(Struct, frozen=True):
+class DriverMessage(Struct, frozen=True):
     """One reason for the risk: a quantity of the user, what it usually is, and its share in the risk.
 
     ``importance`` is in log-odds and signed. Those of an alert add up to the log-odds of its probability less
@@ -88,7 +88,7 @@ class NextAction(Struct, frozen=True):
     probability: Probability
 
 
-class NextCategory(Struct, frozen=True):
+class NextCategoryMessage(Struct, frozen=True):
     """The likeliest category of the user's next event.
 
     Rare categories may share a place in the model with a frequent one, whose name and probability then
@@ -99,11 +99,11 @@ class NextCategory(Struct, frozen=True):
     probability: Probability
 
 
-class Outlook(Struct, frozen=True):
+class OutlookMessage(Struct, frozen=True):
     """What the user will probably do once they are back; null for what too little is known of."""
 
     next_action: NextAction | None
-    next_category: NextCategory | None
+    next_category: NextCategoryMessage | None
 
 
 class NextBestAction(Struct, frozen=True):
@@ -124,10 +124,10 @@ class AlertData(Struct, frozen=True, kw_only=True):
     last_event_at: Timestamp
     silent_for_s: Annotated[int, Meta(ge=0)]
     reason: AlertReason
-    drivers: Annotated[tuple[Driver, ...], Meta(max_length=MAX_DRIVERS)] = ()
+    drivers: Annotated[tuple[DriverMessage, ...], Meta(max_length=MAX_DRIVERS)] = ()
     expected_next_purchase_at: Timestamp | None = None
     expected_value: ExpectedValue | None = None
-    outlook: Outlook | None = None
+    outlook: OutlookMessage | None = None
     next_best_action: NextBestAction | None = None
     model: ModelReference
     evidence: Evidence

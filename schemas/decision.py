@@ -12,7 +12,7 @@ from schemas.parts import Probability, Timestamp
 DecisionAction = Literal["sent", "suppressed", "held_out", "overtaken", "backfill"]
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class DecisionMessage(Struct, frozen=True, kw_only=True):
     """One decision; ``would`` is the alert's transition that was (or would have been) sent."""
 
     user_id: Annotated[str, Meta(min_length=1)]

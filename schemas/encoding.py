@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from schemas.alert import Alert
-from schemas.decision import Decision
+from schemas.decision import DecisionMessage
 from schemas.erasure import ErasureRequest
 from schemas.event import Event, Item
 from schemas.score import Score
@@ -88,7 +88,7 @@ def encode_score(score: Score) -> bytes:
     return _ENCODER.encode(score)
 
 
-def encode_decision(decision: Decision) -> bytes:
+def encode_decision(decision: DecisionMessage) -> bytes:
     """A decision as JSON; send it with ``JSON_HEADERS``."""
     return _ENCODER.encode(decision)
 

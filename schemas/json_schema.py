@@ -8,9 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from schemas.alert import Alert
-from schemas.bundle import Manifest
+from schemas.bundle.manifest import Manifest
 from schemas.dead_letter import DeadLetter
-from schemas.decision import Decision
+from schemas.decision import DecisionMessage
 from schemas.erasure import ErasureRequest
 from schemas.event import EventMessage
 from schemas.score import Score
@@ -21,7 +21,7 @@ SCHEMA_TYPES: Final[dict[str, type[msgspec.Struct]]] = {
     "event": EventMessage,
     "alert": Alert,
     "score": Score,
-    "decision": Decision,
+    "decision": DecisionMessage,
     "dead-letter": DeadLetter,
     "erasure": ErasureRequest,
     "bundle-manifest": Manifest,

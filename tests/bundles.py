@@ -15,12 +15,12 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
-from schemas.bundle import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME
-from schemas.golden import Golden, decode_golden, encode_golden
-from streamer.core.model import Encoding
-from streamer.core.ring import Placement, put
-from streamer.core.token import TOKEN, TOKEN_BYTES, place
-from streamer.onnx.bundle import Bundle, load_bundle
+from schemas.bundle.golden import Golden, decode_golden, encode_golden
+from schemas.bundle.manifest import GOLDEN_NAME, MANIFEST_NAME, QUERY_NAME
+from streamer.core.history.ring import Placement, put
+from streamer.core.history.token import TOKEN, TOKEN_BYTES, place
+from streamer.core.model.risk_model import Encoding
+from streamer.inference.bundle import Bundle, load_bundle
 
 DEMO_BUNDLE = Path(__file__).parents[1] / "streamer" / "demo" / "bundle"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
@@ -28,7 +29,7 @@ class SharedBroker(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        if module in {f"tests/integration/test_{name}.py" for name in OWN_BROKER}:
+        if Path(module).stem in {f"test_{name}" for name in OWN_BROKER}:
             return module
         return "broker" if module.startswith(("tests/integration/", "tests/faults/test_campaign")) else module
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.alert import Alert, AlertData, AlertReason, Band, Risk, Transition, alert_of
-from schemas.bundle import (
+from schemas.bundle.manifest import (
     BandEdges,
     Calibration,
     ChurnDefinition,

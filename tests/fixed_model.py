@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.event import EVENT_TYPES
-from streamer.core.aggregates import AGGREGATES, DAY_MS
-from streamer.core.calendar import UTC, Calendar
-from streamer.core.changes import Likely, Outlook
-from streamer.core.features import FEATURES
-from streamer.core.model import Encoding
-from streamer.core.reference import ReferencePoint
-from streamer.core.token import TOKEN_BYTES, as_array, place
+from streamer.core.alerts.decisions import Likely, Outlook
+from streamer.core.history.aggregates import AGGREGATES, DAY_MS
+from streamer.core.history.calendar import UTC, Calendar
+from streamer.core.history.token import TOKEN_BYTES, as_array, place
+from streamer.core.model.features import FEATURES
+from streamer.core.model.reference import ReferencePoint
+from streamer.core.model.risk_model import Encoding
 
 _SILENCE = FEATURES.index("silence")
 _RATE = FEATURES.index("visit_rate")

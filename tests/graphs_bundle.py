@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.calibration import Platt
-from models.configuration import Size
-from models.export import alert_graph, arena_graphs, older_step_graph, query_graph, write_bundle
-from models.golden import golden_vectors
+from models.bundle.export import alert_graph, arena_graphs, older_step_graph, query_graph, write_bundle
+from models.bundle.golden import golden_vectors
+from models.data.histories import Histories, aggregates_at
+from models.fit.calibration import Platt
 from models.heads.heads import Heads
 from models.heads.next_event import TYPES, NextCategory, NextType
 from models.heads.spend import Spend
-from models.histories import Histories, aggregates_at
-from models.network import Network, NextEvent
-from models.query_head import BINS, FeatureEncoding, QueryHead
-from models.sequences import hidden_after, sequences_of
-from models.transformer import Block, Transformer
-from schemas.bundle import (
+from models.network.network import Network, NextEvent
+from models.network.query_head import BINS, FeatureEncoding, QueryHead
+from models.network.sequences import hidden_after, sequences_of
+from models.network.transformer import Block, Transformer
+from models.recipe import Size
+from schemas.bundle.manifest import (
     ALERT_NAME,
     ARENA_REBUILD_NAMES,
     ARENA_STEP_NAMES,
@@ -37,10 +37,10 @@ from schemas.bundle import (
     ArenaPrecision,
 )
 from schemas.event import EVENT_TYPES
-from streamer.core.calendar import UTC
-from streamer.core.features import features_at
-from streamer.core.token import as_array
-from streamer.onnx.bundle import Bundle, load_bundle
+from streamer.core.history.calendar import UTC
+from streamer.core.history.token import as_array
+from streamer.core.model.features import features_at
+from streamer.inference.bundle import Bundle, load_bundle
 from tests.bundles import Shopper, demo_bundle
 
 PLATT = Platt(1.1, -0.2)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from schemas.event import Event
-from streamer.core.changes import Decision
-from streamer.core.model import RiskModel
-from streamer.core.partition import Partition, PartitionEvent, Rules
-from streamer.core.policy import Policy
-from streamer.core.token import tokenise
+from streamer.core.alerts.decisions import Decision
+from streamer.core.alerts.policy import Policy
+from streamer.core.engine.partition import Partition, PartitionEvent, Rules
+from streamer.core.history.token import tokenise
+from streamer.core.model.risk_model import RiskModel
 from streamer.core.user_state import UserState, decode_state, encode_state
 
 
@@ -52,7 +52,7 @@ class PartitionRun:
         return None if stored is None else decode_state(stored)
 
 
-def arrivals_of(events: Iterable[Event]) -> list[PartitionEvent]:
+def partition_events(events: Iterable[Event]) -> list[PartitionEvent]:
     """Events as a partition delivers them: offsets from 0, Kafka timestamps those of the events."""
     return [
         PartitionEvent(offset, event.timestamp, event.user_id, tokenise(event))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from models.bundle import Bundled, train_bundle
-from models.checkpoints import Checkpoints
-from models.configuration import Recipe, Schedule, Size, Task
-from models.epochs import Run
-from models.histories import Histories, collect
-from models.progress import Interruption, Stage
+from models.data.histories import Histories, collect
+from models.loop.checkpoints import Checkpoints
+from models.loop.epochs import Run
+from models.loop.progress import Interruption, Stage
+from models.recipe import Recipe, Schedule, Size, Task
+from models.train_bundle import Bundled, train_bundle
 from schemas.event import Event, Item
-from streamer.core.aggregates import DAY_MS
+from streamer.core.history.aggregates import DAY_MS
 
 START_MS = 1_483_228_800_000
 DAYS = 120

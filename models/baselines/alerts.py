@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from models.baselines.fit import fit_logistic, lessons
 from models.baselines.risk_model import as_model
-from models.configuration import ChurnTypes, Task
-from models.histories import collect
+from models.data.histories import collect
+from models.recipe import ChurnTypes, Task
 from schemas.event import Event
-from streamer.core.model import RiskModel
+from streamer.core.model.risk_model import RiskModel
 
 
 def fit_baselines(

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.baselines.bg_nbd import BgNbd, Purchases, fit_bg_nbd
-from models.baselines.returns import returns_of
-from models.calibration import fit_platt
-from models.configuration import ChurnTypes, Task
-from models.examples import Examples
-from streamer.core.aggregates import DAY_MS
+from models.data.examples import Examples
+from models.fit.calibration import fit_platt
+from models.recipe import ChurnTypes, Task
+from streamer.core.history.aggregates import DAY_MS
+from streamer.core.insights.returns import returns_of
 
 _DAYS_A_WEEK: Final = 7.0
 

@@ -15,11 +15,11 @@ from models.baselines.bg_nbd_risk import BgNbdRisk
 from models.baselines.gradient_boosting import GradientBoostingRisk
 from models.baselines.logistic import ANY_RECENCY, ANY_RFM, RECENCY, RFM, LogisticRisk
 from models.baselines.risk_model import FeatureRisk
-from models.configuration import Task
-from models.examples import Examples, Moments, cut_moments, label
-from models.histories import Histories
+from models.data.examples import Examples, Moments, cut_moments, label
+from models.data.histories import Histories
+from models.recipe import Task
 from schemas.errors import ConfigurationError
-from streamer.core.aggregates import DAY_MS
+from streamer.core.history.aggregates import DAY_MS
 
 CUT_EVERY_MS: Final = 7 * DAY_MS
 CUTS_BACK_MS: Final = 150 * DAY_MS

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.examples import Examples
-from streamer.core.features import FEATURES
+from models.data.examples import Examples
+from streamer.core.model.features import FEATURES
 
 RECENCY: Final = ("since_purchase",)
 RFM: Final = ("since_purchase", "purchases", "value")

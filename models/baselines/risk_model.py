@@ -9,10 +9,10 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.calendar import Calendar
-from streamer.core.changes import NO_OUTLOOK, Outlook
-from streamer.core.model import Encoding, RiskModel
-from streamer.core.reference import ReferencePoint
+from streamer.core.alerts.decisions import NO_OUTLOOK, Outlook
+from streamer.core.history.calendar import Calendar
+from streamer.core.model.reference import ReferencePoint
+from streamer.core.model.risk_model import Encoding, RiskModel
 
 FeatureRisk = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
 """Risks ``[queries]`` of features ``[queries, len(FEATURES)]``."""
@@ -20,7 +20,7 @@ FeatureRisk = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class FeatureRiskModel:
-    """A :class:`~streamer.core.model.RiskModel` that answers ``risk`` at each moment."""
+    """A :class:`~streamer.core.model.risk_model.RiskModel` that answers ``risk`` at each moment."""
 
     name: str
     risk: FeatureRisk
@@ -43,7 +43,7 @@ class FeatureRiskModel:
         hidden: npt.NDArray[np.float32],  # noqa: ARG002 - the protocol's
         features: npt.NDArray[np.float32],
     ) -> npt.NDArray[np.float64]:
-        """See :class:`~streamer.core.model.RiskModel`."""
+        """See :class:`~streamer.core.model.risk_model.RiskModel`."""
         return self.risk(features)
 
     def outlook(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from models.baselines.risk_model import FeatureRisk
 from models.evaluation.cut import Cut
-from streamer.core.model import Encoding, RiskModel
+from streamer.core.model.risk_model import Encoding, RiskModel
 
 Candidate = Callable[[Cut], npt.NDArray[np.float64]]
 """Risks ``[users]`` of a cut, from nothing but what lies before it."""

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.configuration import Task
-from models.examples import cut_moments, label
-from models.histories import Histories
+from models.data.examples import cut_moments, label
+from models.data.histories import Histories
+from models.recipe import Task
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp
-from streamer.core.aggregates import DAY_MS
+from streamer.core.history.aggregates import DAY_MS
 
 
 class Cut(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.evaluation.bootstrap import Interval
-from streamer.core import metrics
+from streamer.core.model import risk_metrics as metrics
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from scipy.stats import rankdata
 
 from models.evaluation.candidates import encodings_of
 from models.evaluation.cut import Cut
-from streamer.core.model import Encoding
-from streamer.core.token import PURCHASE, REFUND
+from streamer.core.history.token import PURCHASE, REFUND
+from streamer.core.model.risk_model import Encoding
 
 HeadFigures = Callable[[Cut], Mapping[str, float]]
 """Figures by name of whatever heads a bundle has; none where it has none, or a cut does not tell."""

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from models.data.examples import Moments
+from models.data.histories import Histories, aggregates_at
 from models.evaluation.candidates import Candidate
 from models.evaluation.cut import Cut
-from models.examples import Moments
-from models.histories import Histories, aggregates_at
-from streamer.core.features import FEATURES, features_at
+from streamer.core.model.features import FEATURES, features_at
 
 _MOST_USERS: Final = 500
 _TOLERANCE: Final = 1e-5

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.configuration import Task
 from models.evaluation.bootstrap import FIGURES, Interval, draws_for, interval, resampled
 from models.evaluation.candidates import Candidate
 from models.evaluation.cut import Cut
@@ -16,10 +15,11 @@ from models.evaluation.figures import Row, RowName, figures_of, threshold_for
 from models.evaluation.heads import HeadFigures
 from models.evaluation.leaks import leaks
 from models.evaluation.result import Difference, Evaluation
-from models.evaluation.segments import segments_of
+from models.recipe import Task
 from schemas.timestamps import format_timestamp
-from streamer.core.aggregates import DAY_MS
-from streamer.core.metrics import auroc
+from streamer.core.history.aggregates import DAY_MS
+from streamer.core.insights.activity import segments_of
+from streamer.core.model.risk_metrics import auroc
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.examples import Moments, cut_moments
-from models.histories import Histories, aggregates_at
-from streamer.core.features import features_at
-from streamer.core.token import PURCHASE, REFUND
+from models.data.examples import Moments, cut_moments
+from models.data.histories import Histories, aggregates_at
+from streamer.core.history.token import PURCHASE, REFUND
+from streamer.core.model.features import features_at
 
 
 class SpendExamples(NamedTuple):

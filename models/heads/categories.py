@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from models.histories import Histories
+from models.data.histories import Histories
 from schemas.event import Event
-from streamer.core.token import dearest_item, hash_text
-from streamer.core.transformer_inputs import bucket
+from streamer.core.history.token import dearest_item, hash_text
+from streamer.core.model.transformer_inputs import bucket
 
 MOST_NAMES: Final = 100_000
 """Distinct categories remembered while events are read; of a catalogue larger than that, the first ones."""

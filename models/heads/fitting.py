@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, nll_loss
 
-from models.configuration import Schedule, Task
-from models.epochs import Batch, Run, Training, Weights, train
-from models.fitting import stage_name
+from models.data.histories import Histories
+from models.fit.fitting import stage_name
 from models.heads.amounts import spend_examples
 from models.heads.heads import Heads
 from models.heads.material import Followed, HeadMaterial
 from models.heads.next_event import TYPES, NextCategory, NextType
 from models.heads.spend import Spend
-from models.histories import Histories
-from models.query_head import FeatureEncoding
-from streamer.core.aggregates import DAY_MS
+from models.loop.epochs import Batch, Run, Training, Weights, train
+from models.network.query_head import FeatureEncoding
+from models.recipe import Schedule, Task
+from streamer.core.history.aggregates import DAY_MS
 
 SPEND: Final = "spend head"
 NEXT_TYPE: Final = "next-type head"

@@ -12,7 +12,7 @@ from models.heads.spend import Spend
 class Heads(nn.Module):
     """``(hidden, features, recent)`` to ``(spend, types, categories)``.
 
-    ``recent`` int64 ``[users, tokens, 2]`` of :func:`~streamer.core.recent.recent_codes`. ``spend``
+    ``recent`` int64 ``[users, tokens, 2]`` of :func:`~streamer.core.model.alert_inputs.recent_codes`. ``spend``
     ``[users]``: expected within the horizon, 0 where no amounts were known; ``types`` and ``categories``
     ``[users, n]``: probabilities of the next event's.
     """

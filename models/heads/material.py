@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from models.configuration import Size
-from models.histories import Histories
-from models.language_model import followed_events
-from models.network import Network
-from models.sequences import Sequences, hidden_after, in_few_pieces, sequences_of
-from streamer.core.recent import recent_codes
+from models.data.histories import Histories
+from models.fit.language_model import followed_events
+from models.network.network import Network
+from models.network.sequences import Sequences, hidden_after, in_few_pieces, sequences_of
+from models.recipe import Size
+from streamer.core.model.alert_inputs import recent_codes
 
 MOST_EVENTS: Final = 200_000
 """Beyond so many events nothing is gained."""

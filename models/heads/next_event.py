@@ -15,7 +15,7 @@ from typing import Final, cast
 import torch
 from torch import Tensor, nn
 
-from models.configuration import Size
+from models.recipe import Size
 from schemas.event import EVENT_TYPES
 
 TYPES: Final = len(EVENT_TYPES)
@@ -38,7 +38,7 @@ class NextType(nn.Module):
     """``(hidden, types)`` to the log odds of the next event's type ``[users, TYPES]``.
 
     ``types`` int64 ``[users, tokens]``: of the newest events, the newest last,
-    :data:`~streamer.core.recent.ABSENT` before the first. ``transitions`` ``[TYPES, TYPES]``: how often
+    :data:`~streamer.core.model.alert_inputs.ABSENT` before the first. ``transitions`` ``[TYPES, TYPES]``: how often
     training saw each type (column) follow each (row).
     """
 

@@ -7,17 +7,17 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.configuration import Task
-from models.epochs import Run
+from models.data.histories import Histories
 from models.heads.fitting import HeadsFit, Hearing
 from models.heads.heads import Heads
 from models.heads.material import HeadMaterial
 from models.heads.validation import Judged, JudgedHeads, judge_heads
-from models.histories import Histories
-from models.network import Network
-from models.validation import FIRST_FIT
-from models.variants import FINAL_FIT
-from schemas.bundle import AlertHeads
+from models.loop.epochs import Run
+from models.network.network import Network
+from models.recipe import Task
+from models.selection.validation import FIRST_FIT
+from models.selection.variants import FINAL_FIT
+from schemas.bundle.manifest import AlertHeads
 from schemas.event import EVENT_TYPES
 
 WITH_SEQUENCE: Final = f"{FIRST_FIT}, with sequence"

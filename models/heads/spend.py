@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
-from models.configuration import Size
-from models.query_head import FeatureEncoding
+from models.network.query_head import FeatureEncoding
+from models.recipe import Size
 
 LARGEST_LOG: Final = 34.0
 """Of an amount: beyond the largest that an event may carry."""

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.configuration import Task
 from models.heads.amounts import spend_examples
 from models.heads.heads import Heads
 from models.heads.judge import judge_spend, log_loss, perplexity
 from models.heads.material import HeadMaterial
-from models.sequences import in_few_pieces
+from models.network.sequences import in_few_pieces
+from models.recipe import Task
 
 MOST_EVENTS: Final = 20_000
 

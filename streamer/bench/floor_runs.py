@@ -12,17 +12,17 @@ from schemas.encoding import encode_score
 from schemas.parts import Evidence, ModelReference
 from schemas.score import Score
 from schemas.timestamps import format_timestamp
-from streamer.bench.contestant import Contestant
-from streamer.bench.failure import BenchError
+from streamer.bench.contest.contestant import Contestant
+from streamer.bench.contest.failure import BenchError
 from streamer.bench.floors.spec import FloorName, FloorSpec, Pooled, Spent
-from streamer.bench.prepared import Prepared
-from streamer.bench.report import Batches
-from streamer.bench.shop import START_MS, user_id
-from streamer.bench.sizes import Sizes, WorkloadSize
-from streamer.child_process import ChildProcess, child_environment, last_lines
+from streamer.bench.input.prepared import Prepared
+from streamer.bench.input.shop import START_MS, user_id
+from streamer.bench.input.sizes import Sizes, WorkloadSize
+from streamer.bench.report.report import Batches
 from streamer.core.user_state import encode_state
 from streamer.kafka.topics import create_missing_topics
-from streamer.settings import Settings
+from streamer.processes.child import ChildProcess, child_environment, last_lines
+from streamer.settings.settings import Settings
 
 POOL_USERS = 8_192
 

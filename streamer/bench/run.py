@@ -11,17 +11,17 @@ from pathlib import Path
 from time import monotonic
 
 from schemas.errors import BrokerError, ChurnStreamerError, ConfigurationError
-from streamer.bench.failure import BenchError
-from streamer.bench.observer import observer
-from streamer.bench.prepared import Prepared, joined, prepare
-from streamer.bench.report import BenchReport, WorkloadReport, machine, versions
-from streamer.bench.sizes import QUICK, Sizes, WorkloadName
+from streamer.bench.contest.failure import BenchError
+from streamer.bench.contest.observer import observer
+from streamer.bench.input.prepared import Prepared, joined, prepare
+from streamer.bench.input.sizes import QUICK, Sizes, WorkloadName
+from streamer.bench.report.report import BenchReport, WorkloadReport, machine, versions
 from streamer.bench.workload_run import Field, Say, run_workload
-from streamer.broker import LocalBroker
-from streamer.broker.starting import start_in_thread
+from streamer.inference.bundle import Bundle, load_bundle
 from streamer.kafka.connection import Connection
-from streamer.onnx.bundle import Bundle, load_bundle
-from streamer.settings import Settings
+from streamer.processes.broker import LocalBroker
+from streamer.processes.broker.starting import start_in_thread
+from streamer.settings.settings import Settings
 
 BUNDLE = Path(__file__).parents[1] / "demo" / "bundle"
 

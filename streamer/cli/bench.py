@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from streamer.bench.sizes import FULL, QUICK, WORKLOADS, WorkloadName
-from streamer.cli.report import report_option
+from streamer.bench.input.sizes import FULL, QUICK, WORKLOADS, WorkloadName
+from streamer.data.files.report_file import report_option
 
 
 @click.command(name="bench")

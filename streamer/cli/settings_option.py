@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from streamer.settings import Settings, load_settings
+from streamer.settings.settings import Settings, load_settings
 
 
 class SettingsParameter(click.ParamType):

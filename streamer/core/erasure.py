@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.errors import StateError
-from streamer.core.calendar import Calendar
-from streamer.core.changes import Decision
-from streamer.core.clock import NEVER_MS
-from streamer.core.lifecycle import Situation, resolve
+from streamer.core.alerts.decisions import Decision
+from streamer.core.alerts.lifecycle import Situation, resolve
+from streamer.core.history.calendar import Calendar
+from streamer.core.timing.clock import NEVER_MS
 from streamer.core.user_state import UserState
 
 MARK_PREFIX: Final = b"\xfferased"
@@ -125,7 +125,7 @@ def last_decisions(
         calendar=calendar,
         open_ms=now_ms,
     )
-    return [decision for decision in resolve(state.standing, situation) if decision.action == "sent"]
+    return [decision for decision in resolve(state.alert_state, situation) if decision.action == "sent"]
 
 
 def _mark(key: bytes, user_id: str) -> bytes:

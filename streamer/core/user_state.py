@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 
 from schemas.errors import StateError
-from streamer.core.aggregates import COLUMN, empty
-from streamer.core.standing import Standing
-from streamer.core.token import EVENT_HASH_AT, TOKEN_BYTES
+from streamer.core.alerts.alert_state import AlertState
+from streamer.core.history.aggregates import COLUMN, empty
+from streamer.core.history.token import EVENT_HASH_AT, TOKEN_BYTES
 
 STATE_VERSION = 2
 """Version 1 wrote out the aggregates of an empty past as well."""
@@ -28,7 +28,7 @@ NO_AGGREGATES: bytes = empty(1).tobytes()
 class UserState(msgspec.Struct, array_like=True, gc=False):
     """Everything kept of one user.
 
-    Aggregates are packed float64 columns (:mod:`streamer.core.aggregates`): ``base`` of all that left the
+    Aggregates are packed float64 columns (:mod:`streamer.core.history.aggregates`): ``base`` of all that left the
     ring, empty while nothing has, ``running`` of the whole history. ``placed`` counts the tokens ever placed
     in the ring.
     ``hidden`` (packed float32) is what the model named ``model`` made of the newest token. ``risk`` is
@@ -49,7 +49,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     scored_ms: int = 0
     curve: bytes = b""
     deadline_ms: int = 0
-    standing: Standing = msgspec.field(default_factory=Standing)
+    alert_state: AlertState = msgspec.field(default_factory=AlertState)
 
     @property
     def past(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streamer.demo.report import Report
+from streamer.demo.judgement.report import Report
 from streamer.demo.wording import confrontation_in_words, evaluation_in_words, percent
 
 

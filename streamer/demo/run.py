@@ -12,25 +12,25 @@ from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 
-from schemas.bundle import MANIFEST_NAME, Manifest, decode_manifest
+from schemas.bundle.manifest import MANIFEST_NAME, Manifest, decode_manifest
 from schemas.errors import BrokerError, BundleError, ChurnStreamerError, ConfigurationError
 from schemas.timestamps import parse_timestamp
 from schemas.topics import EVENTS, with_prefix
-from streamer.beside import cancel_all, job_beside
-from streamer.broker import LocalBroker
-from streamer.broker.starting import start_in_thread
-from streamer.child_process import ChildProcess, last_lines, worker_process
-from streamer.demo.alert_log import ESCALATED, RAISED, RESOLVED
-from streamer.demo.audience import Audience
-from streamer.demo.evaluation import Confrontation, Evaluation, confront, evaluate
-from streamer.demo.outputs_reader import OutputsReader
-from streamer.demo.report import AlertCounts, Report, judgement, versions_of
+from streamer.demo.audience.alert_log import ESCALATED, RAISED, RESOLVED
+from streamer.demo.audience.audience import Audience
+from streamer.demo.audience.outputs_reader import OutputsReader
+from streamer.demo.judgement.evaluation import Confrontation, Evaluation, confront, evaluate
+from streamer.demo.judgement.report import AlertCounts, Report, judgement, versions_of
 from streamer.demo.source import Year, split_at
 from streamer.kafka.connection import connection_of
-from streamer.kafka.replay import KeyedRecord, ReplayProgress, replay
+from streamer.kafka.publishing import KeyedRecord, ReplayProgress, replay
 from streamer.kafka.topics import create_missing_topics
-from streamer.logs import configure_logging
-from streamer.settings import Settings
+from streamer.logs.setup import configure_logging
+from streamer.processes.broker import LocalBroker
+from streamer.processes.broker.starting import start_in_thread
+from streamer.processes.child import ChildProcess, last_lines, worker_process
+from streamer.processes.supervision import cancel_all, job_beside
+from streamer.settings.settings import Settings
 
 BUNDLE = Path(__file__).with_name("bundle")
 JUDGED_AT = "2017-12-03T00:00:00Z"

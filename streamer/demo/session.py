@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 
 from schemas.errors import ConfigurationError
-from streamer.cli.report import require_writable
+from streamer.data.files.report_file import require_writable
 from streamer.demo.closing import closing_of, closing_text
-from streamer.demo.page import Page
-from streamer.demo.report import Report, write_report
+from streamer.demo.judgement.report import Report, write_report
+from streamer.demo.page.page import Page
 from streamer.demo.run import Demonstration
 from streamer.demo.terminal import Display, PlainDisplay, TerminalDisplay
 

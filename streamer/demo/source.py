@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from operator import itemgetter
 
-from streamer.dataset import dataset_events
-from streamer.demo.households import Households
-from streamer.kafka.replay import KeyedRecord, event_records
+from streamer.data.datasets import dataset_events
+from streamer.demo.judgement.households import Households
+from streamer.kafka.publishing import KeyedRecord, event_records
 
 SOURCE = "complete-journey"
 

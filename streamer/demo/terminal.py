@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.timestamps import format_timestamp
-from streamer.demo.frame import AlertLine, Frame
+from streamer.demo.audience.frame import AlertLine, Frame
 
 NEWEST = 6
 LINE_EVERY_S = 5.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, assert_never
 
-from schemas.alert import Alert, Driver, DriverCode, ExpectedValue
+from schemas.alert import Alert, DriverCode, DriverMessage, ExpectedValue
 from schemas.timestamps import MILLISECONDS_PER_DAY
-from streamer.demo.evaluation import Confrontation, Evaluation
+from streamer.demo.judgement.evaluation import Confrontation, Evaluation
 
 SILENCE_CODES: Final[tuple[DriverCode, ...]] = ("days_since_last_purchase", "days_since_last_event")
 """Drivers that say how long a household has been silent."""
@@ -74,13 +74,13 @@ def stake(expected: ExpectedValue | None) -> str:
     return f"; {amount} of spending expected until then"
 
 
-def top_driver(alert: Alert) -> Driver | None:
+def top_driver(alert: Alert) -> DriverMessage | None:
     """What raises the risk most; ``None`` where nothing does, or the alert does not say."""
     raising = [driver for driver in alert.data.drivers if driver.importance > 0]
     return max(raising, key=lambda driver: driver.importance, default=None)
 
 
-def driver_in_words(driver: Driver) -> str:
+def driver_in_words(driver: DriverMessage) -> str:
     """The user's figure beside their usual one: ``last purchase 41 days ago; usually every 9``."""
     value, usual = driver.value, driver.usual
     match driver.code:

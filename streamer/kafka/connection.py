@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from schemas.errors import ConfigurationError
-from streamer.secret import Secret
-from streamer.secret_settings import secret_of
-from streamer.settings import Settings
+from streamer.settings.secret import Secret
+from streamer.settings.secret_files import secret_of
+from streamer.settings.settings import Settings
 
 SaslMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
 

@@ -32,7 +32,7 @@ from schemas.topics import (
 )
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.connection import connection_of
-from streamer.settings import Settings
+from streamer.settings.settings import Settings
 
 APPENDED_BY_WORKER = (ALERTS, DECISIONS, DEAD_LETTERS)
 APPENDED_RETENTION_MS = 90 * 24 * 3600 * 1000

@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 SHELL_ONLY = {"aiohttp", "aiokafka", "asyncio", "click", "faust", "mode", "onnxruntime", "rich", "rocksdict"}
 INPUT_AND_OUTPUT = {"io", "os", "pathlib", "random", "shutil", "socket", "subprocess", "tempfile", "time"}
 COMMANDS_THAT_TRAIN = {
-    "streamer/cli/backtest.py",
-    "streamer/cli/evaluate.py",
-    "streamer/cli/evaluation.py",
-    "streamer/cli/train.py",
+    "streamer/cli/analysis/backtest.py",
+    "streamer/cli/analysis/evaluate.py",
+    "streamer/cli/analysis/evaluation.py",
+    "streamer/cli/analysis/train.py",
 }
 
 

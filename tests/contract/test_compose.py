@@ -18,15 +18,15 @@ import jsonschema
 import pytest
 import yaml
 
-from streamer.broker.configuration import write_properties
-from streamer.broker.jars import class_path
-from streamer.broker.lock import KAFKA_VERSION
-from streamer.broker.process import java_binary
 from streamer.cli import COMMANDS
-from streamer.settings import load_settings
-from streamer.settings_sources import ENVIRONMENT_PREFIX
-from streamer.web.health import health_application
-from streamer.web.server import HttpServer, listen
+from streamer.processes.broker.configuration import write_properties
+from streamer.processes.broker.jars import class_path
+from streamer.processes.broker.lock import KAFKA_VERSION
+from streamer.processes.broker.process import java_binary
+from streamer.settings.settings import load_settings
+from streamer.settings.sources import ENVIRONMENT_PREFIX
+from streamer.worker.http.health import health_application
+from streamer.worker.http.server import HttpServer, listen
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"

@@ -15,17 +15,17 @@ from schemas.alert import (
     BANDS,
     Alert,
     AlertData,
-    Driver,
     DriverCode,
+    DriverMessage,
     ExpectedValue,
     NextAction,
     NextBestAction,
-    NextCategory,
-    Outlook,
+    NextCategoryMessage,
+    OutlookMessage,
     Risk,
     alert_of,
 )
-from schemas.bundle import (
+from schemas.bundle.manifest import (
     MANIFEST_NAME,
     AlertHeads,
     BandAlerts,
@@ -40,7 +40,7 @@ from schemas.bundle import (
     decode_manifest,
     encode_manifest,
 )
-from schemas.decision import Decision
+from schemas.decision import DecisionMessage
 from schemas.encoding import (
     alert_headers,
     encode_alert,
@@ -101,7 +101,7 @@ alert_data = st.builds(
     ),
     drivers=st.lists(
         st.builds(
-            Driver,
+            DriverMessage,
             code=st.sampled_from(get_args(DriverCode)),
             value=st.none() | amounts,
             usual=st.none() | amounts,
@@ -112,10 +112,10 @@ alert_data = st.builds(
     expected_next_purchase_at=st.none() | times,
     outlook=st.none()
     | st.builds(
-        Outlook,
+        OutlookMessage,
         next_action=st.none()
         | st.builds(NextAction, type=st.sampled_from(EVENT_TYPES), probability=probabilities),
-        next_category=st.none() | st.builds(NextCategory, category=texts, probability=probabilities),
+        next_category=st.none() | st.builds(NextCategoryMessage, category=texts, probability=probabilities),
     ),
     expected_value=st.none() | st.builds(ExpectedValue, amount=amounts, currency=st.none() | texts),
     next_best_action=st.none() | st.builds(NextBestAction, action=texts),
@@ -140,7 +140,7 @@ scores = st.builds(
     evidence=evidence,
 )
 decisions = st.builds(
-    Decision,
+    DecisionMessage,
     user_id=texts,
     decided_at=times,
     action=st.sampled_from(["sent", "suppressed", "held_out", "overtaken", "backfill"]),
@@ -271,12 +271,12 @@ def test_scores(score: Score) -> None:
 
 @settings(deadline=None)
 @given(decisions)
-def test_decisions(decision: Decision) -> None:
+def test_decisions(decision: DecisionMessage) -> None:
     value = encode_decision(decision)
     assert read("decision", value).keys() == {
         "user_id", "decided_at", "action", "reason", "would", "risk", "alert_id", "revision", "policy",
     }  # fmt: skip
-    assert msgspec.json.decode(value, type=Decision) == decision
+    assert msgspec.json.decode(value, type=DecisionMessage) == decision
 
 
 @settings(deadline=None)

@@ -13,7 +13,7 @@ from time import monotonic
 
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, EVENTS
-from streamer.broker import LocalBroker, local_broker
+from streamer.processes.broker import LocalBroker, local_broker
 from tests.faults.checker import Observed
 from tests.faults.findings import Finding
 from tests.faults.fleet import Fleet

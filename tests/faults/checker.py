@@ -13,11 +13,11 @@ import numpy as np
 
 from schemas.errors import StateError
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS
-from streamer.core.aggregates import COLUMN
+from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state
-from streamer.counters import bounded
-from streamer.partition_record import CLOCK_KEY, decode_record
-from streamer.status.partition_status import decode_status
+from streamer.worker.stage.partition.counters import bounded
+from streamer.worker.stage.partition.partition_record import CLOCK_KEY, decode_record
+from streamer.worker.stage.partition.partition_status import decode_status
 from tests.faults.close import messages_close, states_close
 from tests.faults.deliveries import check_alerts, check_dead_letters, check_decisions
 from tests.faults.findings import Finding

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from streamer.broker.orphan_guard import OrphanGuard
+from streamer.processes.orphan_guard import OrphanGuard
 from tests.integration.shop import Shop
 
 COMMAND = (sys.executable, "-m", "tests.faults.worker_process")

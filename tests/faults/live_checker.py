@@ -15,14 +15,14 @@ from typing import Any
 import msgspec
 
 from schemas.alert import BANDS, Alert
-from schemas.decision import Decision
+from schemas.decision import DecisionMessage
 from schemas.errors import StateError
 from schemas.score import Score
 from schemas.timestamps import parse_timestamp
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS
-from streamer.core.aggregates import COLUMN
+from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state
-from streamer.status.partition_status import decode_status
+from streamer.worker.stage.partition.partition_status import decode_status
 from tests.faults.checker import Observed
 from tests.faults.close import is_close, state_fields
 from tests.faults.deliveries import check_dead_letters
@@ -100,7 +100,7 @@ def _check_decisions(
     partition: int, alerts: Sequence[tuple[Row, Alert]], rows: Sequence[Row]
 ) -> Iterator[Finding]:
     """An alert and the decision to send it are of one transaction: where one is, the other is."""
-    decided = [msgspec.json.decode(row.value or b"", type=Decision) for row in rows]
+    decided = [msgspec.json.decode(row.value or b"", type=DecisionMessage) for row in rows]
     sent = sorted(f"{each.alert_id}.{each.revision}" for each in decided if each.action == "sent")
     delivered = sorted(alert.id for _, alert in alerts)
     for name in sorted(set(sent) - set(delivered)):

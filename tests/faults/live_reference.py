@@ -18,16 +18,16 @@ from schemas.errors import MalformedEventError
 from schemas.event import Event
 from schemas.score import Score
 from schemas.topics import DEAD_LETTERS, SCORES, with_prefix
-from streamer.core.requests import RiskAt
-from streamer.core.scoring import answer_risks
+from streamer.core.engine.batch_scoring import answer_risks
+from streamer.core.engine.model_requests import RiskAt
 from streamer.core.user_state import decode_state
-from streamer.counters import Counters
-from streamer.onnx.bundle import load_bundle
-from streamer.scoring_stage import ScoringStage
-from streamer.settings import load_settings
-from streamer.stage import Record
-from streamer.status.partition_status import decode_status
-from streamer.worker import build_stage
+from streamer.inference.bundle import load_bundle
+from streamer.settings.settings import load_settings
+from streamer.worker.run import build_stage
+from streamer.worker.stage.partition.counters import Counters
+from streamer.worker.stage.partition.partition_status import decode_status
+from streamer.worker.stage.protocol import Record
+from streamer.worker.stage.scoring_stage import ScoringStage
 from tests.faults.reading import Row
 from tests.faults.reference import Effect, apply_record
 

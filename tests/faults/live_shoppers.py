@@ -19,11 +19,11 @@ from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.timestamps import parse_timestamp
 from schemas.topics import ALERTS, with_prefix
-from streamer.offline.history import records_of
-from streamer.offline.partition import OfflinePartition
-from streamer.onnx.bundle import load_bundle
-from streamer.settings import load_settings
-from streamer.worker import build_stage
+from streamer.analysis.scoring.history import records_of
+from streamer.analysis.scoring.partition import OfflinePartition
+from streamer.inference.bundle import load_bundle
+from streamer.settings.settings import load_settings
+from streamer.worker.run import build_stage
 from tests.faults.shoppers import DAY_MS, MALFORMED, Sent
 
 HISTORY_DAYS: Final = 60

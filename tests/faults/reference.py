@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES, with_prefix
-from streamer.counters import Counters
-from streamer.onnx.bundle import load_bundle
-from streamer.scoring_stage import ScoringStage
-from streamer.settings import Settings, load_settings
-from streamer.stage import Message, Record
-from streamer.status.partition_status import decode_status
-from streamer.worker import build_stage
+from streamer.inference.bundle import load_bundle
+from streamer.settings.settings import Settings, load_settings
+from streamer.worker.run import build_stage
+from streamer.worker.stage.partition.counters import Counters
+from streamer.worker.stage.partition.partition_status import decode_status
+from streamer.worker.stage.protocol import Message, Record
+from streamer.worker.stage.scoring_stage import ScoringStage
 from tests.faults.reading import Row, Rows
 
 Made = TypeVar("Made")

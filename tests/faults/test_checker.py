@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS
-from streamer.core.aggregates import COLUMN
+from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state, encode_state
-from streamer.partition_record import CLOCK_KEY, encode_record
+from streamer.worker.stage.partition.partition_record import CLOCK_KEY, encode_record
 from tests.bundles import DEMO_BUNDLE
 from tests.faults.checker import Observed, check
 from tests.faults.findings import Finding

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES
-from streamer.onnx.bundle import load_bundle
-from streamer.partition_record import CLOCK_KEY
-from streamer.settings import load_settings
-from streamer.stage import Message, Record
-from streamer.worker import build_stage
+from streamer.inference.bundle import load_bundle
+from streamer.settings.settings import load_settings
+from streamer.worker.run import build_stage
+from streamer.worker.stage.partition.partition_record import CLOCK_KEY
+from streamer.worker.stage.protocol import Message, Record
 from tests.bundles import DEMO_BUNDLE
 from tests.faults.checker import Observed
 from tests.faults.live import POLICY

@@ -9,14 +9,14 @@ import onnx
 import onnxruntime
 import pytest
 
-from schemas.bundle import ARENA_REBUILD_NAMES, ARENA_STEP_NAMES, STEP_NAME, ArenaPrecision
+from schemas.bundle.manifest import ARENA_REBUILD_NAMES, ARENA_STEP_NAMES, STEP_NAME, ArenaPrecision
+from schemas.bundle.shared_weights import with_weights
 from schemas.errors import ConfigurationError
-from schemas.shared_weights import with_weights
-from streamer.bench.step_graph import step_speed
-from streamer.onnx.arena_size import arena_users
-from streamer.onnx.bundle import load_bundle
-from streamer.onnx.device import CPU_PROVIDER, CUDA_PROVIDER, cuda_obstacle, providers
-from streamer.onnx.risk_model import OnnxRiskModel
+from streamer.bench.input.step_graph import step_speed
+from streamer.inference.bundle import load_bundle
+from streamer.inference.device import CPU_PROVIDER, CUDA_PROVIDER, cuda_obstacle, providers
+from streamer.inference.key_values.arena_size import arena_users
+from streamer.inference.risk_model import OnnxRiskModel
 from tests.bundles import Shopper
 from tests.graphs_bundle import graphs_bundle
 

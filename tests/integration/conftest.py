@@ -21,10 +21,10 @@ import docker.errors
 import pytest
 from testcontainers.core.container import DockerContainer
 
-from streamer.broker import LocalBroker, local_broker
-from streamer.broker.configuration import broker_settings
-from streamer.broker.lock import KAFKA_VERSION
-from streamer.broker.probe import broker_answers
+from streamer.processes.broker import LocalBroker, local_broker
+from streamer.processes.broker.configuration import broker_settings
+from streamer.processes.broker.lock import KAFKA_VERSION
+from streamer.processes.broker.probe import broker_answers
 
 CONTAINER_DEADLINE_S = 90.0
 

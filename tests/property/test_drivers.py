@@ -8,17 +8,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.event import Event
-from streamer.core.aggregates import DAY_MS, empty, fold
-from streamer.core.calendar import UTC
-from streamer.core.drivers import log_odds
-from streamer.core.features import features_at
-from streamer.core.reference import from_ages
-from streamer.core.requests import Explain
-from streamer.core.scoring import answer_explanations
-from streamer.core.token import as_array, tokenise
+from streamer.core.engine.batch_scoring import answer_explanations
+from streamer.core.engine.model_requests import Explain
+from streamer.core.history.aggregates import DAY_MS, empty, fold
+from streamer.core.history.calendar import UTC
+from streamer.core.history.token import as_array, tokenise
+from streamer.core.insights.drivers import log_odds
+from streamer.core.model.features import features_at
+from streamer.core.model.reference import from_ages
 from streamer.core.user_state import UserState
-from streamer.onnx.risk_model import OnnxRiskModel
-from streamer.outputs import IMPORTANCE_DECIMALS, PROBABILITY_DECIMALS
+from streamer.inference.risk_model import OnnxRiskModel
+from streamer.worker.stage.messages import IMPORTANCE_DECIMALS, PROBABILITY_DECIMALS
 from tests.bundles import demo_bundle
 
 START_MS = 1_483_228_800_000

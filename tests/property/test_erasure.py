@@ -9,13 +9,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.core.changes import Decision
+from streamer.core.alerts.decisions import Decision
+from streamer.core.alerts.policy import Policy
+from streamer.core.engine.partition import PartitionEvent, Rules
 from streamer.core.erasure import Erasure
-from streamer.core.partition import PartitionEvent, Rules
-from streamer.core.policy import Policy
-from streamer.core.token import place
+from streamer.core.history.token import place
 from tests.fixed_model import FixedModel
-from tests.partition_run import arrivals_of
+from tests.partition_run import partition_events
 from tests.property.test_partition import POLICY, START_MS, history, steps
 from tests.simulation.traffic import DAY_MS
 from tests.simulation.worker import Worker
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
 
 
 asked = st.builds(Asked, st.integers(0, 40), st.sampled_from("abc"), st.sampled_from(BACK_MS))
-histories = st.lists(steps, min_size=5, max_size=40).map(history).map(arrivals_of)
+histories = st.lists(steps, min_size=5, max_size=40).map(history).map(partition_events)
 
 
 def worker(policy: Policy) -> Worker:

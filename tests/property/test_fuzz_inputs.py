@@ -23,12 +23,12 @@ from schemas.errors import MalformedEventError, StateError
 from schemas.event import Event, Skipped
 from schemas.vendors import VENDORS
 from streamer.core.user_state import UserState, decode_state, encode_state
-from streamer.counters import Counters
-from streamer.intake import Intake
-from streamer.partition_record import decode_record
-from streamer.repartition import Repartition
-from streamer.stage import Record
-from streamer.status.partition_status import decode_status
+from streamer.worker.stage.intake import Intake
+from streamer.worker.stage.partition.counters import Counters
+from streamer.worker.stage.partition.partition_record import decode_record
+from streamer.worker.stage.partition.partition_status import decode_status
+from streamer.worker.stage.protocol import Record
+from streamer.worker.stage.repartition import Repartition
 from tests.property.fuzzing import Fuzzing, ended_if_it_hangs
 from tests.property.hostile import (
     json_fragments,

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.bundle import ArenaPrecision
-from streamer.core.aggregates import AGGREGATES, advance, empty
-from streamer.core.calendar import UTC
-from streamer.core.features import features_at
-from streamer.core.model import Encoding
-from streamer.core.token import TOKEN
-from streamer.core.transformer_inputs import transformer_inputs
-from streamer.onnx.graphs import Bundle
-from streamer.onnx.risk_model import OnnxRiskModel
+from schemas.bundle.manifest import ArenaPrecision
+from streamer.core.history.aggregates import AGGREGATES, advance, empty
+from streamer.core.history.calendar import UTC
+from streamer.core.history.token import TOKEN
+from streamer.core.model.features import features_at
+from streamer.core.model.risk_model import Encoding
+from streamer.core.model.transformer_inputs import transformer_inputs
+from streamer.inference.graphs.transformer_graphs import Bundle
+from streamer.inference.risk_model import OnnxRiskModel
 from tests.bundles import Shopper, demo_bundle
 from tests.graphs_bundle import full_run, loaded, older
 

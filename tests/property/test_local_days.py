@@ -10,15 +10,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.histories import aggregates_at, collect
+from models.data.histories import aggregates_at, collect
 from schemas.event import Event
-from streamer.core.aggregates import COLUMN, empty, fold
-from streamer.core.policy import DAY_MS, Policy
-from streamer.core.token import as_array
-from streamer.core.transformer_inputs import NUMBERS, transformer_inputs
-from streamer.time_zone import calendar_of
+from streamer.core.alerts.policy import DAY_MS, Policy
+from streamer.core.history.aggregates import COLUMN, empty, fold
+from streamer.core.history.token import as_array
+from streamer.core.model.transformer_inputs import NUMBERS, transformer_inputs
+from streamer.settings.time_zone import calendar_of
 from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, arrivals_of
+from tests.partition_run import PartitionRun, partition_events
 
 ZONE = "America/St_Johns"
 CALENDAR = calendar_of(ZONE)
@@ -61,7 +61,7 @@ def local_days(events: list[Event]) -> int:
 
 @given(history=histories, cut=st.integers(0, 40))
 def test_running_aggregates_are_those_of_the_fold(history: list[tuple[int, str, int]], cut: int) -> None:
-    arrivals = arrivals_of(events_of(history))
+    arrivals = partition_events(events_of(history))
     run = PartitionRun(POLICY, model_in(ZONE))
     run.process(arrivals[:cut])
     run.crash()
@@ -89,7 +89,7 @@ def test_another_bundle_counts_a_user_in_its_own_days(
     short = events_of(history[: FixedModel.ring_tokens - 1], start_ms)
     last_ms = max(event.timestamp for event in short)
     newest = Event("new", "other" if silently else "u", "view", last_ms + 2 * DAY_MS)
-    arrivals = arrivals_of([*short, newest])
+    arrivals = partition_events([*short, newest])
     old, new = PartitionRun(POLICY, model_in("UTC")), PartitionRun(POLICY, model_in(ZONE, b"fixed-tz"))
     old.process(arrivals[:-1])
     taken_over = PartitionRun(POLICY, model_in(ZONE, b"fixed-tz"))

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import streamer.core.apply as core_apply
+import streamer.core.engine.apply as core_apply
 from schemas.event import Event
-from streamer.core.aggregates import DAY_MS
-from streamer.core.changes import Decision
-from streamer.core.follow import follow
-from streamer.core.partition import PartitionEvent
-from streamer.core.policy import Policy
+from streamer.core.alerts.decisions import Decision
+from streamer.core.alerts.policy import Policy
+from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.user_process import process_user
+from streamer.core.history.aggregates import DAY_MS
 from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, arrivals_of
+from tests.partition_run import PartitionRun, partition_events
 
 START_MS = 1_483_228_800_000
 POLICY = Policy(
@@ -69,7 +69,7 @@ def run_whole(arrivals: list[PartitionEvent]) -> PartitionRun:
 @given(events=histories, cuts=st.lists(st.tuples(st.integers(0, 7), st.booleans()), min_size=1))
 @settings(max_examples=200, deadline=None)
 def test_any_split_into_batches_gives_the_same(events: list[Event], cuts: list[tuple[int, bool]]) -> None:
-    arrivals = arrivals_of(events)
+    arrivals = partition_events(events)
     whole = run_whole(arrivals)
     split = PartitionRun(POLICY, FixedModel())
     at = 0
@@ -89,7 +89,7 @@ def test_any_split_into_batches_gives_the_same(events: list[Event], cuts: list[t
 @given(events=histories)
 @settings(max_examples=150, deadline=None)
 def test_the_rules_alone_give_the_same_as_with_calm_events_taken_together(events: list[Event]) -> None:
-    arrivals = arrivals_of(events)
+    arrivals = partition_events(events)
     whole = run_whole(arrivals)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(core_apply, "take_calm_events", lambda *_: {})
@@ -103,11 +103,11 @@ def test_most_events_are_calm(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def counted(user_id: str, *rest: Any) -> Any:
         followed.append(user_id)
-        return follow(user_id, *rest)
+        return process_user(user_id, *rest)
 
     monkeypatch.setattr(core_apply, "follow", counted)
     visits = [Event(f"e{n}", f"u{n % 7}", "view", START_MS + n * 60_000) for n in range(300)]
-    run = run_whole(arrivals_of(visits))
+    run = run_whole(partition_events(visits))
     assert len(run.table) == 7
     assert followed == []
 
@@ -119,7 +119,7 @@ def test_any_order_within_the_ring_gives_the_same_history(events: list[Event], d
     # Who is away for so long is forgotten, and is a new user when the events between come late.
     assume(not in_order or in_order[-1].timestamp - in_order[0].timestamp < POLICY.expiry_ms)
     shuffled = data.draw(st.permutations(in_order))
-    straight, mixed = run_whole(arrivals_of(in_order)), run_whole(arrivals_of(shuffled))
+    straight, mixed = run_whole(partition_events(in_order)), run_whole(partition_events(shuffled))
     for user_id in straight.table:
         one, other = straight.partition, mixed.partition
         assert one.clock_ms == other.clock_ms
@@ -132,7 +132,7 @@ def test_any_order_within_the_ring_gives_the_same_history(events: list[Event], d
 def test_alerts_follow_their_life(events: list[Event]) -> None:
     open_alerts: dict[str, Decision] = {}
     seen: set[str] = set()
-    for decision in run_whole(arrivals_of(events)).decisions:
+    for decision in run_whole(partition_events(events)).decisions:
         if decision.action != "sent":
             assert decision.alert_id is None
             continue

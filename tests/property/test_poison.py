@@ -15,14 +15,14 @@ from msgspec.structs import replace
 from schemas.dead_letter import read_dead_letter
 from schemas.encoding import encode_event
 from schemas.event import Event, Item
-from streamer.core.model import Encoding
-from streamer.core.token import as_array, hash_text
-from streamer.counters import Counters
-from streamer.scoring_stage import ScoringStage
-from streamer.stage import Message, Outcome, Record
+from streamer.core.history.token import as_array, hash_text
+from streamer.core.model.risk_model import Encoding
+from streamer.worker.stage.partition.counters import Counters
+from streamer.worker.stage.protocol import BatchOutcome, Message, Record
+from streamer.worker.stage.scoring_stage import ScoringStage
 from tests.fixed_model import FixedModel
 from tests.property.test_partition import GAPS_MS, LATE_MS, START_MS
-from tests.unit.test_scoring_stage import counted, new_stage
+from tests.unit.worker.stage.test_scoring_stage import counted, new_stage
 
 DEAD_LETTERS = "shop.churn.dlq.v1"
 POISON_ITEM = "poison"
@@ -108,7 +108,7 @@ class Run:
         self._stage = self._opened()
 
     def process(self, batch: Batch) -> None:
-        outcome: Outcome = self._stage.process(0, self.table.get, batch.records, batch.now_ms)
+        outcome: BatchOutcome = self._stage.process(0, self.table.get, batch.records, batch.now_ms)
         for key, value in outcome.state.items():
             if value is None:
                 self.table.pop(key, None)

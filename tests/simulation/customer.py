@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streamer.core.changes import Decision
-from streamer.core.partition import Rules
+from streamer.core.alerts.decisions import Decision
+from streamer.core.engine.partition import Rules
 from tests.simulation.history import History, Sums
 from tests.simulation.models import SimulatedModel
 from tests.simulation.traffic import DAY_MS, Delivery

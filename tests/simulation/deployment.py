@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from streamer.core.aggregates import COLUMN
+from streamer.core.alerts.policy import Policy
+from streamer.core.engine.partition import Rules
 from streamer.core.erasure import Erasure
-from streamer.core.partition import Rules
-from streamer.core.policy import Policy
+from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state
 from tests.simulation.customer import Terms
 from tests.simulation.models import MODELS
@@ -172,7 +172,7 @@ class Deployment(RuleBasedStateMachine):
 
     def _compare(self, user_id: str) -> None:
         state, customer = decode_state(self.worker.table[user_id]), self.witness.customers[user_id]
-        history, alert, episode = customer.history, customer.alert, state.standing.episode
+        history, alert, episode = customer.history, customer.alert, state.alert_state.episode
         events = np.frombuffer(state.running)[_EVENTS]
         assert events == history.sums.events == len(history.ids) + history.repeated, "lost, or applied twice"
         assert len(state.ring) // 26 == len(history.ring)

@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.features import FEATURES
-from streamer.core.model import Encoding, RiskModel
+from streamer.core.model.features import FEATURES
+from streamer.core.model.risk_model import Encoding, RiskModel
 from tests.fixed_model import FixedModel
 from tests.simulation.history import History, Sums
 from tests.simulation.traffic import DAY_MS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from streamer.core.changes import Decision
+from streamer.core.alerts.decisions import Decision
 from tests.simulation.customer import SLACK, Alert, Customer, Terms
 from tests.simulation.traffic import Delivery
 

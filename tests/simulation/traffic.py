@@ -6,8 +6,8 @@ from itertools import product
 from typing import NamedTuple
 
 from schemas.event import Event
-from streamer.core.partition import PartitionEvent
-from streamer.core.token import tokenise
+from streamer.core.engine.partition import PartitionEvent
+from streamer.core.history.token import tokenise
 
 SECOND_MS = 1_000
 HOUR_MS = 3_600 * SECOND_MS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from streamer.core.changes import Decision
+from streamer.core.alerts.decisions import Decision
 from streamer.core.erasure import Erasure
 from tests.simulation.completeness import Since, check_competed, check_moment, check_nothing_missing, competes
 from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.core.changes import Decision
+from streamer.core.alerts.decisions import Decision
+from streamer.core.engine.partition import Partition, PartitionEvent, Rules
 from streamer.core.erasure import ErasedUsers, Erasure
-from streamer.core.model import RiskModel
-from streamer.core.partition import Partition, PartitionEvent, Rules
-from streamer.core.token import place
+from streamer.core.history.token import place
+from streamer.core.model.risk_model import RiskModel
 from streamer.core.user_state import UserState, decode_state, encode_state
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from streamer.bench.floors.spec import FloorSpec, Spent, spending
-from streamer.bench.step_graph import Steps
-from streamer.onnx.bundle import load_bundle
+from streamer.bench.input.step_graph import Steps
+from streamer.inference.bundle import load_bundle
 
 BATCH: Final = 64
 _WARM_UP: Final = 64

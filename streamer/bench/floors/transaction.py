@@ -12,9 +12,9 @@ from schemas.topics import EVENTS, SCORES, with_prefix
 from streamer.bench.floors.spec import FloorSpec, Pooled, Spent, spending
 from streamer.kafka.committed import Committed
 from streamer.kafka.connection import Connection
-from streamer.kafka.options import WorkerOptions
-from streamer.kafka.transactions import TransactionalWriter
-from streamer.stage import Message, Outcome
+from streamer.worker.runtime.options import WorkerOptions
+from streamer.worker.runtime.transactions import TransactionalWriter
+from streamer.worker.stage.protocol import BatchOutcome, Message
 
 
 async def transaction(spec: FloorSpec) -> Spent:
@@ -30,7 +30,7 @@ async def transaction(spec: FloorSpec) -> Spent:
             done = 0
             while spent.events < spec.events:
                 chosen = [pool[(done * users + place) % len(pool)] for place in range(users)]
-                outcome = Outcome(
+                outcome = BatchOutcome(
                     {each.key: each.state for each in chosen},
                     [Message(scores, each.key, each.score, JSON_HEADERS) for each in chosen],
                 )

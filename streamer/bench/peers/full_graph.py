@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.aggregates import AGGREGATES, advance
-from streamer.core.features import features_at
-from streamer.core.ring import put
-from streamer.core.token import TOKEN_BYTES, as_array
-from streamer.core.transformer_inputs import transformer_inputs
-from streamer.onnx.bundle import Bundle
+from streamer.core.history.aggregates import AGGREGATES, advance
+from streamer.core.history.ring import put
+from streamer.core.history.token import TOKEN_BYTES, as_array
+from streamer.core.model.features import features_at
+from streamer.core.model.transformer_inputs import transformer_inputs
+from streamer.inference.bundle import Bundle
 
 BATCH: Final = 64
 """Users a run, where there are many: the rebuild graph's fastest."""

@@ -15,8 +15,8 @@ from schemas.parts import Evidence, ModelReference
 from schemas.score import Score
 from schemas.timestamps import format_timestamp
 from streamer.bench.peers.full_graph import FullGraph, PeerState, decode_peer_state
-from streamer.core.token import tokenise
-from streamer.onnx.bundle import load_bundle
+from streamer.core.history.token import tokenise
+from streamer.inference.bundle import load_bundle
 
 
 class PeerOptions(msgspec.Struct, frozen=True):

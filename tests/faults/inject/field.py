@@ -9,8 +9,8 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, Protocol
 
-from streamer.broker import LocalBroker
 from streamer.kafka.topics import changelog_topic
+from streamer.processes.broker import LocalBroker
 from tests.faults.fleet import Fleet, Worker
 from tests.faults.link import Link
 from tests.faults.progress import Progress

@@ -6,8 +6,8 @@ import asyncio
 import signal
 from time import monotonic
 
-from streamer.onnx.bundle import load_bundle
-from streamer.partition_record import CLOCK_KEY, decode_record
+from streamer.inference.bundle import load_bundle
+from streamer.worker.stage.partition.partition_record import CLOCK_KEY, decode_record
 from tests.bundles import successor
 from tests.faults.inject.field import Aftermath, Fault, Field
 from tests.faults.reading import read_topic

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from time import monotonic
 
-from streamer.kafka.application import SESSION_TIMEOUT_S
+from streamer.worker.runtime.application import SESSION_TIMEOUT_S
 from tests.faults.inject.field import TAKEN_OVER, Aftermath, Fault, Field, until
 from tests.faults.schedule import Kind, Strike
 
@@ -54,14 +54,14 @@ async def freeze(field: Field, strike: Strike) -> Aftermath:
     """
     worker = field.fleet.pick(strike.worker)
     partitions, ended_before = await field.seated(worker), len(worker.exits)
-    said_before, since = field.fleet.said_since_start(worker).count(TAKEN_OVER), monotonic()
+    previous_status, since = field.fleet.said_since_start(worker).count(TAKEN_OVER), monotonic()
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(SESSION_TIMEOUT_S + strike.hold_s)
     worker.signal(signal.SIGCONT)
     await until(
         lambda: (
             len(worker.exits) > ended_before
-            or field.fleet.said_since_start(worker).count(TAKEN_OVER) > said_before
+            or field.fleet.said_since_start(worker).count(TAKEN_OVER) > previous_status
         ),
         f"the thawed {worker.name} to end or to join anew",
     )

@@ -1,0 +1,97 @@
+"""The manifest of a bundle that was just trained."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from models.bundle.export import OPSET
+from models.data.histories import Histories
+from models.fit.calibration import Platt
+from models.recipe import Task
+from models.selection.bands import Bands
+from models.selection.validation import Validated
+from schemas.bundle.manifest import (
+    AlertHeads,
+    Calibration,
+    ChurnDefinition,
+    Manifest,
+    Reference,
+    TokenEncoding,
+    TrainingWindow,
+)
+from schemas.event import EVENT_TYPES
+from schemas.timestamps import format_timestamp
+from streamer.core.history.aggregates import DAY_MS
+from streamer.core.model.features import FEATURES
+
+_DECIMALS = 5
+
+
+def manifest_of(
+    histories: Histories,
+    task: Task,
+    name: str,
+    validated: Validated,
+    platt: Platt,
+    risk_features: tuple[str, ...],
+    bands: Bands,
+    reference: Reference,
+    alert: AlertHeads | None,
+    alert_metrics: Mapping[str, float],
+    silence_grid_s: tuple[int, ...],
+    *,
+    seen_until_ms: int,
+    interrupted: bool,
+) -> Manifest:
+    """All that a worker must know; the files' hashes are still missing.
+
+    ``platt`` is the served network's, which listens to ``risk_features`` and has seen events before
+    ``seen_until_ms``.
+    """
+    size = task.size
+    return Manifest(
+        name=name,
+        version=f"{format_timestamp(task.until_ms)[:10]}.{task.seed}",
+        training_window=TrainingWindow(
+            from_=format_timestamp(int(histories.times.min())), to=format_timestamp(seen_until_ms)
+        ),
+        data_fingerprint=histories.fingerprint,
+        token_encoding=TokenEncoding(len(EVENT_TYPES), size.category_buckets, size.item_buckets),
+        silence_grid_s=silence_grid_s,
+        horizon_days=task.horizon_ms / DAY_MS,
+        churn_definition=ChurnDefinition(task.churn_types, task.active_ms / DAY_MS),
+        time_zone=histories.calendar.name,
+        band_edges=bands.edges,
+        band_alerts_a_week=bands.alerts_a_week,
+        window=size.window,
+        layers=size.layers,
+        width=size.width,
+        heads=size.heads,
+        exact_tokens=size.rebuild_tokens,
+        features=FEATURES,
+        risk_features=risk_features,
+        calibration=Calibration("platt", tuple(platt)),
+        reference=reference,
+        alert=alert,
+        metrics={
+            key: round(value, _DECIMALS) for key, value in {**validated.metrics, **alert_metrics}.items()
+        },
+        variant=validated.variant,
+        ablation=validated.ablation,
+        interrupted=interrupted,
+        sha256={},
+        opset=OPSET,
+        libraries={
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Histories of users, and the questions asked of them."""

@@ -1,0 +1,1 @@
+"""Fitting a risk model: batches, losses, calibration, level."""

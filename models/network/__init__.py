@@ -1,0 +1,1 @@
+"""The networks in torch, a layer to a file."""

@@ -1,0 +1,1 @@
+"""What validation decides: columns, variants, drift, band edges."""

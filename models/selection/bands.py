@@ -1,0 +1,50 @@
+"""Default band edges: the risks at which validation data gives a stated number of alerts a week."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.selection.alert_rate import Peaks
+from schemas.bundle.manifest import BandAlerts, BandEdges
+
+ALERTS_A_WEEK_PER_USER: Final = 0.02
+"""Of the users active at the end of training: what is raised a week where nothing else is said."""
+
+_DECIMALS: Final = 3
+_STEP: Final = 10.0**-_DECIMALS
+
+
+class Bands(NamedTuple):
+    """Where bands begin, and how many alerts a week came so far in the time looked at."""
+
+    edges: BandEdges
+    alerts_a_week: BandAlerts
+
+
+def bands_of(peaks: Peaks, alerts_a_week: float) -> Bands:
+    """Edges at which ``alerts_a_week`` reach watch, half of them high and a quarter critical.
+
+    Also how many do so at the edges found, which are rounded and at least a step apart: where risks hardly
+    differ, or too few are ever reached, the numbers are others than wished.
+    """
+    candidates = np.arange(1.0 - _STEP, 0.0, -_STEP).round(_DECIMALS)
+    rates = peaks.alerts_a_week(candidates)
+
+    def edge(wanted: float) -> int:
+        enough = np.flatnonzero(rates >= wanted)
+        return int(enough[0]) if len(enough) else int(np.argmax(rates))
+
+    critical = edge(alerts_a_week / 4.0)
+    high = max(edge(alerts_a_week / 2.0), critical + 1)
+    watch = max(edge(alerts_a_week), high + 1)
+    # At the lowest risks there may be no room left below.
+    watch = min(watch, len(candidates) - 1)
+    high = min(high, watch - 1)
+    critical = min(critical, high - 1)
+    chosen = [watch, high, critical]
+    return Bands(
+        BandEdges(*candidates[chosen].tolist()),
+        BandAlerts(*rates[chosen].round(2).tolist()),
+    )

@@ -1,0 +1,181 @@
+"""From events to a bundle: a first fit judges and chooses, a second learns from everything and is served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.bundle.agreement import check_agreement, differences
+from models.bundle.export import alert_graph, arena_graphs, older_step_graph, query_graph, write_bundle
+from models.bundle.golden import golden_vectors
+from models.bundle.manifest import manifest_of
+from models.bundle.reference import reference_point
+from models.data.examples import Examples, cut_moments, labelled_moments
+from models.data.histories import Histories
+from models.fit.calibration import Platt
+from models.fit.fitting import Fit
+from models.fit.level import level_of
+from models.fit.material import material
+from models.fit.training import logits_of
+from models.heads.categories import bucket_names
+from models.heads.serving import Served, serve_heads
+from models.loop.epochs import Run
+from models.network.network import Network
+from models.plan import BUNDLE, DATASET, plan_of
+from models.recipe import Task
+from models.selection.alert_rate import risk_peaks
+from models.selection.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of
+from models.selection.columns import choose_columns
+from models.selection.validation import Validated, questions, validate, validation_cuts
+from models.selection.variants import FINAL_FIT
+from schemas.bundle.manifest import ALERT_NAME, QUERY_NAME, STEP_NAME, Manifest
+from schemas.errors import ConfigurationError
+from schemas.timestamps import format_timestamp
+
+GRID_STEPS: Final = 13
+LONGEST_SILENCE_DAYS: Final = 100.0
+
+
+class Bundled(NamedTuple):
+    """What was written, and on what it rests."""
+
+    manifest: Manifest
+    validated: Validated
+    columns: npt.NDArray[np.int64]
+
+
+def train_bundle(
+    histories: Histories,
+    task: Task,
+    name: str,
+    out: Path,
+    run: Run,
+    folds: int = 0,
+    categories: Mapping[int, str] | None = None,
+) -> Bundled:
+    """Train on the events of ``histories``, all before ``task.until_ms``, and write the bundle ``out``.
+
+    A first fit that knows nothing of the last two horizons is judged on the cuts within them, which gives the
+    features, the variant and the manifest's metrics; a second one, trained alike on everything, is served, at
+    the level of the newest known outcomes. The alerts that it would have brought within the same two horizons
+    say where the bands begin. After an interruption it is the first fit that is served, as far as it came,
+    without heads for alerts.
+
+    ``folds``: how many more fits will follow. ``categories``: texts by hash, none for alerts without them.
+    Raises :class:`~schemas.errors.ConfigurationError` where there are too few data.
+    """
+    _check_enough(histories, task)
+    examples = labelled_moments(histories, task, task.until_ms, lambda done: run.report.done(DATASET, done))
+    run.report.finished(DATASET)
+    plan = plan_of(histories, task, len(examples.bin), folds)
+    run.report.plan([*plan.first_fits(), *plan.after_validation("both")])
+    run.interruption.heeded = True
+    asked = questions(histories, task)
+    columns = choose_columns(histories, examples, asked, task, run)
+    validated = validate(histories, columns, asked, task, run)
+    run.report.plan(plan.after_validation(validated.variant))
+    network, platt, seen_until_ms = (
+        validated.network,
+        validated.platt,
+        task.until_ms - 2 * task.horizon_ms,
+    )
+    if not run.interruption.requested:
+        final = _final_fit(histories, examples, columns, task, validated, run)
+        if not run.interruption.requested:
+            network, platt, seen_until_ms = final, level_of(final, histories, task), task.until_ms
+    served: Served | None = None
+    if not run.interruption.requested:
+        served = serve_heads(validated.network, network, histories, columns, task, run)
+    heads = served and served.heads
+
+    bands = _bands(network, platt, histories, task)
+    run.report.done(BUNDLE, 1)
+    typical = cut_moments(histories, validation_cuts(task), task.active_ms)
+    reference = reference_point(network, platt, histories, typical)
+    run.report.done(BUNDLE, 1)
+    step = older_step_graph(network)
+    graphs = {
+        STEP_NAME: step,
+        **arena_graphs(network, step),
+        QUERY_NAME: query_graph(network, platt),
+    }
+    if heads is not None:
+        graphs[ALERT_NAME] = alert_graph(network, heads)
+    check_agreement(differences(network, platt, heads, graphs, histories))
+    run.report.done(BUNDLE, 1)
+    golden = golden_vectors(network, platt, heads, histories, silence_grid_s())
+    names = bucket_names(categories or {}, histories, task.size.category_buckets)
+    manifest = manifest_of(
+        histories,
+        task,
+        name,
+        validated,
+        platt,
+        network.head.features,
+        bands,
+        reference,
+        served and served.described(histories, names),
+        served.metrics if served else {},
+        silence_grid_s(),
+        seen_until_ms=seen_until_ms,
+        interrupted=served is None,
+    )
+    written = write_bundle(out, manifest, graphs, golden)
+    run.report.finished(BUNDLE)
+    return Bundled(written, validated, columns)
+
+
+def _final_fit(
+    histories: Histories,
+    examples: Examples,
+    columns: npt.NDArray[np.int64],
+    task: Task,
+    validated: Validated,
+    run: Run,
+) -> Network:
+    """The chosen variant, trained on everybody for as many epochs as the first fit found best."""
+    nobody = np.zeros(histories.users, bool)
+    data = material(histories, examples, columns, task, nobody)
+    fit = Fit(FINAL_FIT, data, task, run, validated.epochs)
+    # Also where its hidden vector has no say in the risk: it is served, and describes the user.
+    fit.learn_language()
+    return fit.network(validated.variant)
+
+
+def _bands(network: Network, platt: Platt, histories: Histories, task: Task) -> Bands:
+    """The bands of the network that is served: another one's risks may be spread otherwise."""
+    peaks = risk_peaks(
+        lambda *asked: platt.probability(logits_of(network, *asked)),
+        histories,
+        task,
+        task.until_ms - 2 * task.horizon_ms,
+        1000 * np.array(silence_grid_s()),
+    )
+    return bands_of(peaks, _alerts_a_week(histories, task))
+
+
+def _alerts_a_week(histories: Histories, task: Task) -> float:
+    """What was asked for, or what the number of active users suggests."""
+    if task.alerts_a_week is not None:
+        return task.alerts_a_week
+    active = len(cut_moments(histories, np.array([task.until_ms]), task.active_ms).event)
+    return ALERTS_A_WEEK_PER_USER * active
+
+
+def silence_grid_s() -> tuple[int, ...]:
+    """Silences at which a risk curve is asked, in seconds: log-spaced from a day to a hundred."""
+    days = np.geomspace(1.0, LONGEST_SILENCE_DAYS, GRID_STEPS)
+    return tuple(3600 * round(24 * float(day)) for day in days)
+
+
+def _check_enough(histories: Histories, task: Task) -> None:
+    needed = task.until_ms - 3 * task.horizon_ms
+    if not len(histories.tokens) or histories.times.min() > needed:
+        raise ConfigurationError(
+            f"training needs events from before {format_timestamp(needed)}, three horizons before "
+            "--train-until: give more data, a later --train-until or a shorter --horizon"
+        )

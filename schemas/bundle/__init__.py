@@ -1,0 +1,1 @@
+"""A model bundle on disk: manifest, golden vectors, weights."""

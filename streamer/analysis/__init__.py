@@ -1,0 +1,1 @@
+"""What is judged offline, on files of events, with the worker's own stage."""

@@ -1,0 +1,1 @@
+"""The benchmark's figures as tables, plots and a report."""

@@ -1,0 +1,173 @@
+"""``streamer backtest``: the alerts that a model and a policy would have raised, and how right they were."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import click
+
+from schemas.bundle.manifest import Manifest
+from schemas.errors import ConfigurationError
+from schemas.event import Event
+from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+from streamer.analysis.backtest.budget import policy_for
+from streamer.analysis.backtest.judgement import Period
+from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
+from streamer.cli.progress_line import ProgressLine
+from streamer.cli.settings_option import settings_option
+from streamer.cli.times import Instant
+from streamer.core.model.risk_model import RiskModel
+from streamer.data.files import read_events
+from streamer.data.files.report_file import report_option, write_report
+from streamer.inference.bundle import load_bundle
+from streamer.inference.key_values.arena_size import arena_users
+from streamer.inference.risk_model import OnnxRiskModel
+from streamer.policy.file import load_policy
+from streamer.settings.settings import Settings
+from streamer.settings.time_zone import check_time_zone
+
+COLUMNS: Final = (
+    "alerts",
+    "risk from",
+    "a week",
+    "right",
+    "95 %",
+    "of departures",
+    "lead",
+    "a user and month",
+    "flapping",
+)
+
+
+@click.command(name="backtest")
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--bundle",
+    "bundle_path",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the model bundle.",
+)
+@click.option(
+    "--from",
+    "from_ms",
+    required=True,
+    type=Instant(),
+    help="Judge the alerts raised from this time on, until a horizon before the files end.",
+)
+@click.option(
+    "--alerts-a-week",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Compare the model with recency and RFM, each with bands that give so many alerts a week.",
+)
+@report_option
+@settings_option
+def command(
+    files: Sequence[Path],
+    bundle_path: Path,
+    from_ms: int,
+    alerts_a_week: float | None,
+    report: Path | None,
+    settings: Settings,
+) -> None:
+    """Replay FILES of events through a policy and a model, and judge the alerts by what users did.
+
+    The decisions are those of a worker in event-time mode on one partition. An alert is right when no event
+    of the churn kind follows within the horizon. The policy is that of the settings (STREAMER_POLICY).
+    """
+    bundle = load_bundle(bundle_path, settings.device, settings.arena_precision, settings.bundle_root)
+    manifest = bundle.manifest
+    check_time_zone(settings.time_zone, manifest.time_zone)
+    model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
+    policy = load_policy(settings.policy, manifest, settings.disorder_s)
+    events = sorted(chain.from_iterable(map(read_events, files)), key=lambda event: event.timestamp)
+    shop = shop_of(events, manifest.churn_definition.types == "any", settings.currency)
+    period = Period(from_ms, shop.outcomes.end_ms - policy.horizon_ms, policy.horizon_ms)
+    with ProgressLine("events") as line:
+        backtest = Backtest(shop, period, line.stage)
+        rows = [backtest.of_policy("policy", model, policy)]
+        if alerts_a_week is not None:
+            baselines = _baselines(events, from_ms, manifest, settings, model)
+            for name, each in {"bundle": model, **baselines}.items():
+                rows.append(backtest.of_budget(name, each, policy_for(name, policy), alerts_a_week))
+        seconds = line.seconds
+    click.echo(
+        f"raised from {format_timestamp(period.from_ms)} to {format_timestamp(period.to_ms)}; "
+        f"{rows[0].judgement.departures:,} departures"
+    )
+    _show(rows)
+    write_report(
+        report,
+        {
+            "from": format_timestamp(period.from_ms),
+            "to": format_timestamp(period.to_ms),
+            "horizon_days": manifest.horizon_days,
+            "alerts_a_week": alerts_a_week,
+            "model": {"name": manifest.name, "version": manifest.version, "sha256": bundle.sha256},
+            "seconds": round(seconds, 3),
+            "rows": rows,
+        },
+    )
+
+
+def _baselines(
+    events: Sequence[Event], from_ms: int, manifest: Manifest, settings: Settings, model: RiskModel
+) -> dict[str, RiskModel]:
+    return _fit_baselines()(
+        events,
+        from_ms,
+        churn_types=manifest.churn_definition.types,
+        horizon_ms=round(manifest.horizon_days * MILLISECONDS_PER_DAY),
+        active_ms=round(manifest.churn_definition.active_days * MILLISECONDS_PER_DAY),
+        currency=settings.currency,
+        like=model,
+    )
+
+
+def _fit_baselines() -> Callable[..., dict[str, RiskModel]]:
+    """The fit, which needs what training needs; raises ``ConfigurationError`` where that is missing."""
+    try:
+        return importlib.import_module("models.baselines.alerts").fit_baselines
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed, and --alerts-a-week needs it: "
+            "pip install 'churn-streamer[train]'"
+        ) from error
+
+
+def _show(rows: Sequence[BacktestRow]) -> None:
+    cells = [COLUMNS, *(cells_of(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+    for row in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def cells_of(row: BacktestRow) -> tuple[str, ...]:
+    """A row as text, under :data:`COLUMNS`."""
+    judged = row.judgement
+    interval, lead = judged.precision_interval, judged.median_lead_days
+    return (
+        row.alerts,
+        f"{row.watch:.3f}",
+        f"{judged.alerts_a_week:.1f}",
+        _share(judged.precision),
+        "-" if interval is None else f"{_share(interval.low)} to {_share(interval.high)}",
+        _share(judged.recall),
+        "-" if lead is None else f"{lead:.1f} d",
+        f"{judged.alerts_per_user_and_month:.3f}",
+        _share(judged.flapping),
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

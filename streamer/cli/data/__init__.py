@@ -1,0 +1,1 @@
+"""Commands about files of events and topics of records."""

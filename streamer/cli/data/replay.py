@@ -1,0 +1,114 @@
+"""``streamer replay``: publish files of events to the events topic."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Iterator
+from itertools import chain, islice
+from operator import attrgetter
+from pathlib import Path
+
+import click
+
+from schemas.errors import TopicError
+from schemas.event import Event
+from schemas.timestamps import format_timestamp
+from schemas.topics import EVENTS, with_prefix
+from streamer.cli.progress_line import ProgressLine
+from streamer.cli.settings_option import settings_option
+from streamer.data.files import ReadCounts, read_events
+from streamer.data.files.report_file import report_option, write_report
+from streamer.kafka.connection import connection_of
+from streamer.kafka.publishing import ReplayProgress, event_records, replay
+from streamer.kafka.retention import retention_warning
+from streamer.kafka.topics import TopicState, topic_states
+from streamer.settings.settings import Settings
+
+
+@click.command(name="replay")
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--speed", type=click.FloatRange(0, min_open=True), help="So many times as fast as real time.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="So many events a second.")
+@report_option
+@settings_option
+def command(
+    files: tuple[Path, ...], speed: float | None, rate: float | None, report: Path | None, settings: Settings
+) -> None:
+    """Publish files of events to the events topic, as fast as it goes or at a pace.
+
+    Files: .ndjson (.json, .jsonl) and .csv, both also with .gz or .zst, and .parquet. Several files are
+    merged by time, each sorted by itself. Every record bears the time of its event and lies in the partition
+    of its user.
+    """
+    if speed is not None and rate is not None:
+        raise click.UsageError("--speed and --rate exclude each other.")
+    topic = asyncio.run(_events_topic(settings))
+    counts = ReadCounts()
+    events = _merged(files, counts)
+    first = list(islice(events, 1))
+    warning = (
+        retention_warning(topic.plan.name, topic.configuration, first[0].timestamp, int(time.time() * 1_000))
+        if first
+        else None
+    )
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
+    with ProgressLine("events") as line:
+        progress = asyncio.run(
+            replay(
+                connection_of(settings),
+                topic.plan.name,
+                event_records(chain(first, events)),
+                speed=speed,
+                rate=rate,
+                report=lambda progress: line.update(progress.records, progress.last_ms),
+            )
+        )
+    _tell(topic.plan.name, progress, counts)
+    write_report(report, _figures(topic.plan.name, progress, counts, warning))
+
+
+async def _events_topic(settings: Settings) -> TopicState:
+    name = with_prefix(settings.topic_prefix, EVENTS)
+    state = next(state for state in await topic_states(settings) if state.plan.name == name)
+    if state.partitions is None:
+        raise TopicError(f"topic {name} does not exist: create it with `streamer topics --apply`.")
+    return state
+
+
+def _merged(files: tuple[Path, ...], counts: ReadCounts) -> Iterator[Event]:
+    streams = [read_events(file, counts) for file in files]
+    return iter(heapq.merge(*streams, key=attrgetter("timestamp"))) if len(streams) > 1 else streams[0]
+
+
+def _tell(topic: str, progress: ReplayProgress, counts: ReadCounts) -> None:
+    click.echo(f"{progress.records:,} events are in {topic} ({progress.records_per_s:,.0f}/s)")
+    if counts.skipped:
+        click.echo(f"{counts.skipped:,} events of unknown types were left out", err=True)
+
+
+def _figures(
+    topic: str, progress: ReplayProgress, counts: ReadCounts, warning: str | None
+) -> dict[str, object]:
+    times = (progress.first_ms, progress.last_ms)
+    first, last = (None if moment is None else format_timestamp(moment) for moment in times)
+    return {
+        "topic": topic,
+        "events": progress.records,
+        "bytes": progress.bytes,
+        "seconds": round(progress.seconds, 3),
+        "events_per_s": round(progress.records_per_s, 1),
+        "first_event_at": first,
+        "last_event_at": last,
+        "skipped": counts.skipped,
+        "unknown_fields": counts.unknown_fields,
+        "warnings": [warning] if warning else [],
+    }

@@ -1,0 +1,1 @@
+"""The alert policy: bands, episodes, decisions."""

@@ -1,0 +1,1 @@
+"""A partition's batches applied to its users, side by side."""

@@ -1,0 +1,31 @@
+"""What is told of a user's future in an alert, and when too little is known for that."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from streamer.core.alerts.decisions import Outlook
+from streamer.core.history.aggregates import AGGREGATES, COLUMN
+
+LEAST_PURCHASES: Final = 2
+"""Purchases from which an expected value is told."""
+
+LEAST_EVENTS: Final = 3
+"""Events from which a next action and its category are told."""
+
+_ROW: Final = struct.Struct(f"<{len(AGGREGATES)}d")
+
+
+def known_outlook(outlook: Outlook, aggregates: bytes) -> Outlook:
+    """The parts of ``outlook`` that the user's history suffices for.
+
+    ``aggregates``: packed float64 columns. A history whose money is nothing, since no amount is known or all
+    of it was refunded, says nothing of a value.
+    """
+    row = _ROW.unpack(aggregates)
+    if row[COLUMN["purchases"]] < LEAST_PURCHASES or row[COLUMN["value"]] <= 0.0:
+        outlook = outlook._replace(spend=None)
+    if row[COLUMN["events"]] < LEAST_EVENTS:
+        outlook = outlook._replace(action=None, category=None)
+    return outlook

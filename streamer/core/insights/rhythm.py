@@ -1,0 +1,96 @@
+"""How a user usually is, in plain figures from the running aggregates; ``None`` where little is known."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Final, NamedTuple
+
+from streamer.core.history.aggregates import AGGREGATES, COLUMN, DAY_MS
+
+LEAST_DAYS: Final = 3
+"""Distinct days with a purchase, or a visit, from which the mean gap between them is told."""
+
+LEAST_TENURE_DAYS: Final = 28.0
+"""History from which monthly rates are told."""
+
+_MONTH_DAYS: Final = 30.0
+_HALF_LIFE_DAYS: Final = 14.0
+_ROW: Final = struct.Struct(f"<{len(AGGREGATES)}d")
+
+
+class Usual(NamedTuple):
+    """A quantity of the user and what it usually is."""
+
+    value: float | None = None
+    usual: float | None = None
+
+
+class Rhythm:
+    """One user's figures at ``now_ms`` (epoch ms, not before the newest event).
+
+    ``aggregates``: the user's packed float64 columns (:mod:`streamer.core.history.aggregates`).
+    """
+
+    def __init__(self, aggregates: bytes, now_ms: float) -> None:
+        self._row = _ROW.unpack(aggregates)
+        self._now_ms = now_ms
+
+    @property
+    def purchase_silence(self) -> Usual:
+        """Days since the last purchase, and the mean gap between days with purchases."""
+        last_ms = self._column("last_purchase_time")
+        if math.isnan(last_ms):
+            return Usual()
+        return Usual((self._now_ms - last_ms) / DAY_MS, usual_purchase_gap_days(self._row))
+
+    @property
+    def event_silence(self) -> Usual:
+        """Days since the last event, and the mean gap between days with events."""
+        days = self._column("visit_days")
+        usual = self._column("gap_total") / (days - 1.0) if days >= LEAST_DAYS else None
+        return Usual((self._now_ms - self._column("last_time")) / DAY_MS, usual)
+
+    @property
+    def visits(self) -> Usual:
+        """Days with events a month (30 days): lately, and over the whole history."""
+        return self._monthly("visits_14d", "visit_days")
+
+    @property
+    def spending(self) -> Usual:
+        """Money a month, less refunds: lately, and over the whole history."""
+        return self._monthly("value_14d", "value")
+
+    @property
+    def tenure(self) -> Usual:
+        """Days since the first event; nothing is usual about it."""
+        return Usual((self._now_ms - self._column("first_time")) / DAY_MS)
+
+    def _monthly(self, decayed: str, total: str) -> Usual:
+        """Lately: with a half-life of 14 days, over the time that such a sum still counts."""
+        tenure = (self._now_ms - self._column("first_time")) / DAY_MS
+        if tenure < LEAST_TENURE_DAYS:
+            return Usual()
+        silence = (self._now_ms - self._column("last_time")) / DAY_MS
+        lately = self._column(decayed) * 2.0 ** (-silence / _HALF_LIFE_DAYS)
+        counted = _HALF_LIFE_DAYS / math.log(2) * (1.0 - 2.0 ** (-tenure / _HALF_LIFE_DAYS))
+        return Usual(_MONTH_DAYS * lately / counted, _MONTH_DAYS * self._column(total) / tenure)
+
+    def _column(self, name: str) -> float:
+        return self._row[COLUMN[name]]
+
+
+def usual_purchase_gap_days(row: tuple[float, ...]) -> float | None:
+    """Mean gap between days with purchases; ``row`` has the columns of the aggregates."""
+    days = row[COLUMN["purchase_days"]]
+    if days < LEAST_DAYS:
+        return None
+    between_ms = row[COLUMN["last_purchase_time"]] - row[COLUMN["first_purchase_time"]]
+    return between_ms / DAY_MS / (days - 1.0)
+
+
+def expected_next_purchase_ms(aggregates: bytes) -> int | None:
+    """When the next purchase is due, going by the usual gap (epoch ms); in the past where it is overdue."""
+    row = _ROW.unpack(aggregates)
+    gap_days = usual_purchase_gap_days(row)
+    return None if gap_days is None else round(row[COLUMN["last_purchase_time"]] + gap_days * DAY_MS)

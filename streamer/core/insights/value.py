@@ -1,0 +1,20 @@
+"""What a user is worth, from the running aggregates."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+from streamer.core.history.aggregates import COLUMN
+
+_COLUMN = struct.Struct("<d")
+_AT = 8 * COLUMN["value_45d"]
+
+
+def spend_rate(aggregates: bytes) -> float:
+    """Money a day, as of the last event: the decayed spend over the mean age of what it still counts.
+
+    ``aggregates``: one user's packed float64 columns. Never negative.
+    """
+    decayed = float(_COLUMN.unpack_from(aggregates, _AT)[0])
+    return max(decayed, 0.0) * math.log(2) / 45.0

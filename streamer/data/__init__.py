@@ -1,0 +1,1 @@
+"""Events outside Kafka: files of them, and known data sets."""

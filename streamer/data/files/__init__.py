@@ -1,0 +1,9 @@
+"""Files of events with the contract's field names: NDJSON, CSV (both also .gz, .zst) and Parquet.
+
+Reading and writing stream: memory does not grow with the file.
+"""
+
+from streamer.data.files.reading import ReadCounts, read_events
+from streamer.data.files.writing import write_events
+
+__all__ = ["ReadCounts", "read_events", "write_events"]

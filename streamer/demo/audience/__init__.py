@@ -1,0 +1,1 @@
+"""What the demo has seen of the worker's outputs so far."""

@@ -1,0 +1,125 @@
+"""All that the demonstration knows from the topics, and the frames made of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+
+import msgspec
+
+from schemas.alert import Alert
+from schemas.bundle.manifest import Manifest
+from schemas.score import Score
+from streamer.demo.audience.alert_log import ESCALATED, RAISED, RESOLVED, AlertLog
+from streamer.demo.audience.frame import AlertLine, ChartPoint, Frame, Phase, alert_line
+from streamer.demo.judgement.households import Households
+from streamer.demo.judgement.population import Population
+
+ALERTS_A_FRAME = 5
+RATE_WINDOW_S = 3.0
+
+_scores = msgspec.json.Decoder(Score)
+_alerts = msgspec.json.Decoder(Alert)
+
+
+class Audience:
+    """Takes records of the output topics in and keeps what is shown and judged."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.households = Households()
+        self.population = Population(manifest.silence_grid_s, manifest.band_edges)
+        self.alerts = AlertLog()
+        self.chart: list[ChartPoint] = []
+        self.phase: Phase = "starting"
+        self.doing = "starting"
+        self.loading = True
+        """Whether ``households`` is still being filled."""
+        self.total = 0
+        self.published = 0
+        self.committed = 0
+        self.scores = 0
+        self.dead_letters = 0
+        self.judged_ms: int | None = None
+        """The moment at which the scores were put to the test, once it has passed."""
+        self.first_alert_at: float | None = None
+        """``time.monotonic()`` when the first alert was read."""
+        self._shown = 0
+        self._commits: deque[tuple[float, int]] = deque()
+
+    def take_score(self, key: bytes | None, value: bytes | None) -> None:
+        """One record of the scores topic; a null value is an erased user."""
+        if value is None:
+            self.population.forget((key or b"").decode())
+            return
+        score = _scores.decode(value)
+        self.scores += 1
+        self.population.take(score)
+        self.alerts.keep_curve(score)
+
+    def take_alert(self, value: bytes | None) -> None:
+        """One record of the alerts topic; it has no null ones."""
+        if value is None:
+            return
+        self.alerts.take(_alerts.decode(value))
+        if self.first_alert_at is None:
+            self.first_alert_at = monotonic()
+
+    def commit(self, events: int) -> None:
+        """Note how many events the worker has committed so far."""
+        now = monotonic()
+        self.committed = events
+        self._commits.append((now, events))
+        while now - self._commits[0][0] > RATE_WINDOW_S:
+            self._commits.popleft()
+
+    @property
+    def clock_ms(self) -> int:
+        """How far event time has come; 0 before the first score."""
+        return self.population.clock_ms or 0
+
+    def next_frame(self) -> Frame:
+        """The frame of this moment, with what is new since the one before."""
+        return self._frame(self._chart_point(), self._newest_lines())
+
+    def _frame(self, point: ChartPoint | None, alerts: list[AlertLine]) -> Frame:
+        return Frame(
+            phase=self.phase,
+            doing=self.doing,
+            clock_ms=self.population.clock_ms,
+            total=self.total,
+            published=self.published,
+            committed=self.committed,
+            events_per_s=self._rate(),
+            users=len(self.population),
+            scores=self.scores,
+            open=self.alerts.open_by_band(),
+            raised=self.alerts.count(RAISED),
+            escalated=self.alerts.count(ESCALATED),
+            resolved=self.alerts.count(RESOLVED),
+            dead_letters=self.dead_letters,
+            point=point,
+            alerts=alerts,
+        )
+
+    def _rate(self) -> float:
+        if len(self._commits) < 2:
+            return 0.0
+        (start, before), (end, after) = self._commits[0], self._commits[-1]
+        return (after - before) / (end - start) if end > start else 0.0
+
+    def _chart_point(self) -> ChartPoint | None:
+        clock_ms = self.population.clock_ms
+        if clock_ms is None or (self.chart and self.chart[-1].at_ms >= clock_ms):
+            return None
+        active_days = self.manifest.churn_definition.active_days
+        point = ChartPoint(clock_ms, *self.population.band_counts(active_days))
+        self.chart.append(point)
+        return point
+
+    def _newest_lines(self) -> list[AlertLine]:
+        arrived = self.alerts.newest[self._shown :]
+        self._shown = len(self.alerts.newest)
+        # More come than anybody can read: openings and escalations first.
+        chosen = [alert for alert in arrived if alert.type != RESOLVED] or arrived
+        return [alert_line(alert, self.households) for alert in chosen[-ALERTS_A_FRAME:]]

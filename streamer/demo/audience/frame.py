@@ -1,0 +1,74 @@
+"""What there is to see at one moment: the frame that the terminal and the page both draw."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from schemas.alert import Alert, Band
+from schemas.timestamps import parse_timestamp
+from streamer.demo.judgement.households import Households
+from streamer.demo.wording import alert_in_words
+
+Phase = Literal["starting", "replaying", "judging", "done"]
+
+
+class AlertLine(msgspec.Struct, frozen=True):
+    """One revision of an alert, ready to be shown."""
+
+    alert_id: str
+    user_id: str
+    kind: str
+    band: Band
+    at_ms: int
+    words: str
+
+
+class ChartPoint(msgspec.Struct, frozen=True, array_like=True):
+    """Active households by band at one moment of event time."""
+
+    at_ms: int
+    calm: int
+    watch: int
+    high: int
+    critical: int
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """The demonstration at one moment. ``doing`` says in words what it is busy with.
+
+    ``committed`` of ``total`` events have gone through the worker, at ``events_per_s``. ``alerts`` are
+    the newest since the frame before, at most a handful, oldest first.
+    """
+
+    phase: Phase
+    doing: str
+    clock_ms: int | None
+    total: int
+    published: int
+    committed: int
+    events_per_s: float
+    users: int
+    scores: int
+    open: dict[Band, int]
+    raised: int
+    escalated: int
+    resolved: int
+    dead_letters: int
+    point: ChartPoint | None
+    alerts: list[AlertLine]
+
+
+def alert_line(alert: Alert, households: Households) -> AlertLine:
+    """An alert's revision in words; the household's habit is what it was at that moment."""
+    at_ms = parse_timestamp(alert.time)
+    gap_days = households.usual_gap_days(alert.data.user_id, at_ms)
+    return AlertLine(
+        alert.data.alert_id,
+        alert.data.user_id,
+        alert.type.split(".")[2],
+        alert.data.band,
+        at_ms,
+        alert_in_words(alert, gap_days),
+    )

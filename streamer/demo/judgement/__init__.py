@@ -1,0 +1,1 @@
+"""What the households of the demo really did, and how its alerts stand beside that."""

@@ -1,0 +1,65 @@
+"""Alerts looked up by what became of them, or by household."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.alert import Alert, Band
+from schemas.timestamps import parse_timestamp
+from streamer.demo.audience.audience import Audience
+from streamer.demo.audience.frame import AlertLine, alert_line
+from streamer.demo.wording import outcome_in_words
+
+FOUND = 60
+
+
+class FoundAlert(msgspec.Struct, frozen=True):
+    """An alert by its opening, and what came of it: returned, gone or open."""
+
+    alert_id: str
+    user_id: str
+    kind: str
+    band: Band
+    at_ms: int
+    words: str
+    verdict: str
+
+
+class FoundAlerts(msgspec.Struct, frozen=True):
+    """The newest of ``count`` alerts that fit."""
+
+    count: int
+    alerts: list[FoundAlert]
+
+
+def newest_lines(audience: Audience) -> list[AlertLine]:
+    """The newest revisions, oldest of them first."""
+    return [alert_line(alert, audience.households) for alert in audience.alerts.newest[-FOUND:]]
+
+
+def search_alerts(audience: Audience, show: str, household: str) -> FoundAlerts:
+    """Alerts whose outcome so far is ``show`` (``newest``: any), of one household unless that is empty."""
+    found: list[tuple[int, Alert, str]] = []
+    for revisions in audience.alerts.alerts():
+        opening = revisions[0]
+        if household and opening.data.user_id != household:
+            continue
+        raised_ms = parse_timestamp(opening.time)
+        verdict = _verdict(audience, opening, raised_ms)
+        if show in ("newest", verdict):
+            found.append((raised_ms, opening, verdict))
+    found.sort(key=lambda entry: entry[0], reverse=True)
+    lines = [_found(alert_line(alert, audience.households), verdict) for _, alert, verdict in found[:FOUND]]
+    return FoundAlerts(len(found), lines)
+
+
+def _verdict(audience: Audience, opening: Alert, raised_ms: int) -> str:
+    clock_ms = audience.clock_ms
+    following = audience.households.next_purchase(opening.data.user_id, raised_ms)
+    if following is not None and following > clock_ms:
+        following = None
+    return outcome_in_words(raised_ms, following, clock_ms, opening.data.risk.horizon_days)[0]
+
+
+def _found(line: AlertLine, verdict: str) -> FoundAlert:
+    return FoundAlert(line.alert_id, line.user_id, line.kind, line.band, line.at_ms, line.words, verdict)

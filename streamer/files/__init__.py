@@ -1,9 +1,0 @@
-"""Files of events with the contract's field names: NDJSON, CSV (both also .gz, .zst) and Parquet.
-
-Reading and writing stream: memory does not grow with the file.
-"""
-
-from streamer.files.reading import ReadCounts, read_events
-from streamer.files.writing import write_events
-
-__all__ = ["ReadCounts", "read_events", "write_events"]

@@ -1,0 +1,1 @@
+"""Structured logs without users' data in them."""

@@ -1,0 +1,1 @@
+"""What an operator asks of a deployment and does to it, over Kafka alone."""

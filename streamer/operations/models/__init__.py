@@ -1,0 +1,1 @@
+"""Exchange of models under load: what operators decide, and how far workers are."""

@@ -1,0 +1,1 @@
+"""Settings: from the environment, then a TOML file; checked before anything starts."""

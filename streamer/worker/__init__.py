@@ -1,0 +1,1 @@
+"""A worker: the process that scores partitions and keeps them."""

@@ -1,0 +1,168 @@
+"""The Faust application: one topic, one table, one agent, and what a worker process does around them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import faust
+from faust.types import CollectionT
+
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TABLE_NAME
+from streamer.worker.http.server import HttpServer
+from streamer.worker.runtime.inbox import Fetched
+from streamer.worker.runtime.local_stores import ErasedFiles
+from streamer.worker.runtime.options import WorkerOptions
+from streamer.worker.runtime.partitions import Partitions
+from streamer.worker.runtime.recovery import PositionTableManager
+from streamer.worker.runtime.store import ROCKSDB_OPTIONS, PartitionStore, rocksdb_of, use_larger_blocks
+from streamer.worker.runtime.transport import BatchTransport
+from streamer.worker.stage.protocol import Stage
+
+# Together with static membership a killed worker's partitions are processed again after four to
+# seven seconds, by itself or by another one.
+SESSION_TIMEOUT_S = 6.0
+HEARTBEAT_S = 2.0
+# Batches on their way from the fetcher to their partitions' inboxes, each of which holds up to one more;
+# with max_batch they bound the worker's memory.
+QUEUED_BATCHES = 8
+# A failed worker that is still alive after this long is ended without ceremony.
+CRASH_DEADLINE_S = 15.0
+
+
+class StreamingApp(faust.App):
+    """A Faust app whose messages are batches and whose effects are transactions."""
+
+    partitions: Partitions
+    table: CollectionT
+    health_server: HttpServer | None = None
+
+    async def on_first_start(self) -> None:
+        # Faust makes the folder, but not its parents.
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        use_larger_blocks(self.table)
+        await super().on_first_start()
+        # Before recovery, which takes its time: whoever watches the worker sees how that goes on.
+        if self.health_server is not None:
+            await self.health_server.start()
+
+    async def on_stop(self) -> None:
+        # First the consumer, which finishes the transactions under way, then their writers.
+        await super().on_stop()
+        await self.partitions.stop()
+        if self.health_server is not None:
+            await self.health_server.stop()
+
+    def _crash(self, reason: BaseException) -> None:
+        # Called for every failure inside Faust or the partitions. Exit code 1 is certain from here on,
+        # in order if that works, else by force.
+        deadline = threading.Timer(CRASH_DEADLINE_S, os._exit, (1,))
+        deadline.daemon = True
+        deadline.start()
+        super()._crash(reason)
+
+
+def build_application(
+    options: WorkerOptions,
+    stage: Stage,
+    beside: Callable[[Callable[[], bool]], Awaitable[None]] | None = None,
+) -> StreamingApp:
+    """The application for one worker process.
+
+    ``beside``: what runs beside the batches until what it is given says that it is to stop.
+
+    The topics must exist: ``options.event_topic``, every topic that ``stage`` writes to and
+    ``options.changelog_topic`` with at least as many partitions as the event topic, the changelog
+    with exactly as many and ``cleanup.policy=compact``.
+    """
+    app = StreamingApp(
+        options.application_id,
+        broker=[f"kafka://{address}" for address in options.connection.bootstrap.split(",")],
+        broker_credentials=_credentials(options.connection),
+        datadir=options.data_dir,
+        store="rocksdb://",
+        key_serializer="raw",
+        value_serializer="raw",
+        TableManager=PositionTableManager,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=options.standbys,
+        stream_buffer_maxsize=QUEUED_BATCHES,
+        broker_max_poll_records=options.max_batch,
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        consumer_group_instance_id=options.instance_id,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.table = table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
+    partitions = Partitions(options, stage, PartitionStore(table), app.crash)
+    app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
+    app.transport = BatchTransport(app, options, partitions)
+    # Without acknowledgements Faust commits no offsets of these topics and tracks no gaps in them.
+    events = app.topic(*options.source_topics, acks=False)
+
+    async def run_batches(stream: faust.StreamT[Any]) -> None:
+        async for event in cast(faust.Stream[Any], stream).events():
+            message = event.message
+
+            def still_ours(generation: int | None = message.generation_id) -> bool:
+                return generation == app.consumer_generation_id and app.flow_control.is_active()
+
+            records = cast(list[Any], message.value)
+            await partitions.receive(message.partition, Fetched(message.topic, records, still_ours))
+
+    app.agent(events, name="batches")(run_batches)
+
+    @app.task
+    async def tick() -> None:
+        while not app.should_stop:
+            await partitions.tick(app.flow_control.is_active)
+            await asyncio.sleep(options.tick_s / 4)
+
+    if beside is not None:
+
+        @app.task
+        async def run_beside() -> None:
+            await beside(lambda: app.should_stop)
+
+    erased_files = ErasedFiles()
+
+    @app.task
+    async def compact() -> None:
+        while not app.should_stop:
+            await erased_files.compact_due(rocksdb_of(table))
+            await asyncio.sleep(options.tick_s)
+
+    return app
+
+
+def _credentials(connection: Connection) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """TLS and SASL as Faust takes them."""
+    tls, sasl = connection.tls, connection.sasl
+    if sasl is not None:
+        return faust.SASLCredentials(
+            username=sasl.username,
+            password=sasl.password.reveal(),
+            ssl_context=tls,
+            mechanism=sasl.mechanism,
+        )
+    return None if tls is None else faust.SSLCredentials(tls)
+
+
+def run(app: StreamingApp) -> int:
+    """Run ``app`` in the main thread until SIGTERM or SIGINT, or until it fails.
+
+    Returns: the exit code; 0 after a signal, when the transactions under way are committed, else 1.
+    """
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        return int(end.code or 0)

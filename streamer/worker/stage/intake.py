@@ -1,0 +1,154 @@
+"""Records of the event topic as events of the core: decoded, counted, the bad ones as dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from schemas.dead_letter import dead_letter_headers
+from schemas.decoding import EventFormat, content_type_of, decode_event
+from schemas.errors import MalformedEventError
+from schemas.event import Skipped
+from schemas.topics import DEAD_LETTERS, with_prefix
+from streamer.core.engine.partition import PartitionEvent
+from streamer.core.erasure import NOTHING_REFUSED, Refused
+from streamer.core.history.token import is_foreign, tokenise
+from streamer.worker.stage.partition.counters import Counters, count
+from streamer.worker.stage.protocol import Message, Record
+from streamer.worker.stage.repartition import Repartition, unpack_origin
+
+PROCESSING_FAILED: Final = "processing-failed"
+
+log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """Reads a topic of one ``event_format``; money in another currency than ``currency`` is unknown.
+
+    With ``repartition`` a record of another partition's user is forwarded instead of applied.
+    """
+
+    def __init__(
+        self,
+        source_topic: str,
+        topic_prefix: str,
+        event_format: EventFormat = "contract",
+        currency: str | None = None,
+        repartition: Repartition | None = None,
+    ) -> None:
+        self._source_topic = source_topic
+        self._dead_letters = with_prefix(topic_prefix, DEAD_LETTERS)
+        self._event_format: EventFormat = event_format
+        self._currency = currency
+        self._repartition = repartition
+
+    def read(
+        self,
+        records: Sequence[Record],
+        partition: int,
+        counters: Counters,
+        refused: Refused = NOTHING_REFUSED,
+    ) -> tuple[list[PartitionEvent], list[Message]]:
+        """The events in ``records`` in offset order; dead letters, and records for other partitions.
+
+        ``refused``: events that their users wanted forgotten. What becomes of each record is added to the
+        partition's ``counters``.
+        """
+        events: list[PartitionEvent] = []
+        messages: list[Message] = []
+        for record in self._received(records, partition, counters):
+            try:
+                content_type = content_type_of(record.headers) if record.headers else None
+                event = decode_event(record.value, content_type, record.timestamp_ms, self._event_format)
+                if isinstance(event, Skipped):
+                    count(counters.skipped, event.reason)
+                    continue
+                if self._repartition is not None:
+                    elsewhere = self._repartition.forward(record, event.user_id, partition)
+                    if elsewhere is not None:
+                        counters.forwarded += 1
+                        messages.append(elsewhere)
+                        continue
+                token = tokenise(event, self._currency)
+            except MemoryError:
+                raise
+            except Exception as error:
+                # Mostly ``MalformedEventError``; whatever else it is, it comes from this record alone.
+                messages.append(self._refused(record, error, partition, counters))
+                continue
+            if event.timestamp <= refused.until_ms and refused.covers(event.user_id, event.timestamp):
+                count(counters.skipped, "erased")
+                continue
+            if event.unknown_fields:
+                counters.unknown_fields += event.unknown_fields
+            if self._currency is not None:
+                counters.foreign_currency += is_foreign(event, self._currency)
+            events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
+        counters.events += len(events)
+        return events, messages
+
+    def refuse(
+        self,
+        records: Sequence[Record],
+        poison: Mapping[int, Exception],
+        partition: int,
+        counters: Counters,
+    ) -> list[Message]:
+        """Dead letters for events read from ``records`` that cannot be applied, which are counted as such.
+
+        ``poison``: by the event's offset, what applying it raises.
+        """
+        messages: list[Message] = []
+        for record in records if poison else ():
+            counted = Counters()
+            events, _ = self.read([record], partition, counted)
+            if not events or (error := poison.get(events[0].offset)) is None:
+                continue
+            counters.events -= counted.events
+            counters.unknown_fields -= counted.unknown_fields
+            counters.foreign_currency -= counted.foreign_currency
+            (received,) = self._received([record], partition, Counters())
+            messages.append(self._refused(received, error, partition, counters))
+        return messages
+
+    def _received(self, records: Sequence[Record], partition: int, counters: Counters) -> Iterable[Record]:
+        """Records of the events topic; forwarded ones as they were where they came from."""
+        if self._repartition is None:
+            counters.records += len(records)
+            return records
+        return self._in_their_places(self._repartition, records, partition, counters)
+
+    def _in_their_places(
+        self, repartition: Repartition, records: Sequence[Record], partition: int, counters: Counters
+    ) -> Iterator[Record]:
+        for record in records:
+            counters.records += not record.forwarded
+            if not record.forwarded:
+                yield record
+                continue
+            try:
+                original = repartition.receive(record, partition)
+            except ValueError as error:
+                count(counters.skipped, "not-ours")
+                log.warning("record skipped", partition=partition, offset=record.offset, reason=str(error))
+                continue
+            if original is not None:
+                yield original
+
+    def _refused(self, record: Record, error: Exception, partition: int, counters: Counters) -> Message:
+        """The dead letter of ``record``, counted by its class."""
+        if not isinstance(error, MalformedEventError):
+            error = _processing_failed(error)
+        count(counters.dead_letters, error.error_class)
+        place = unpack_origin(partition, record.offset)
+        headers = dead_letter_headers(
+            error, self._source_topic, place.partition, place.offset, record.headers
+        )
+        return Message(self._dead_letters, record.key, record.value, headers)
+
+
+def _processing_failed(error: Exception) -> MalformedEventError:
+    message = f"The event is well-formed, but processing it raised {type(error).__name__}: {error}"
+    return MalformedEventError(PROCESSING_FAILED, message)

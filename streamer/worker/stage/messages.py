@@ -1,0 +1,171 @@
+"""The core's values as messages of the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+import msgspec
+
+from schemas.alert import BANDS, AlertData, ExpectedValue, NextAction, NextCategoryMessage, Risk, alert_of
+from schemas.alert import DriverMessage as DriverMessage
+from schemas.alert import OutlookMessage as OutlookMessage
+from schemas.bundle.manifest import ChurnDefinition
+from schemas.decision import DecisionMessage as DecisionMessage
+from schemas.encoding import JSON_HEADERS, alert_headers, encode_alert, encode_decision, encode_score
+from schemas.parts import Evidence, ModelReference
+from schemas.score import RiskPoint, Score
+from schemas.timestamps import format_timestamp
+from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
+from streamer.core.alerts.decisions import Decision, Driver, Outlook
+from streamer.core.alerts.policy import Policy
+from streamer.core.user_state import UserState
+from streamer.worker.stage.protocol import Message
+from streamer.worker.stage.repartition import unpack_origin
+
+PROBABILITY_DECIMALS = 6
+IMPORTANCE_DECIMALS = 4
+FIGURE_DECIMALS = 2
+
+
+def churn_in_words(churn: ChurnDefinition, horizon_days: float) -> str:
+    """What the risk is the probability of, for people: ``no purchase within 28 days``."""
+    event = "purchase" if churn.types == "purchase" else "event"
+    return f"no {event} within {horizon_days:g} days"
+
+
+def policy_hash(policy: Policy) -> str:
+    """SHA-256 of the policy's settings, in hexadecimal."""
+    return sha256(msgspec.json.encode(policy, order="deterministic")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Builds messages that name one model, one policy and one source topic.
+
+    ``currency``: of all amounts, ``None`` where they count whatever theirs.
+    """
+
+    topic_prefix: str
+    source_topic: str
+    model: ModelReference
+    horizon_days: float
+    definition: str
+    policy_sha256: str
+    silence_grid_ms: tuple[int, ...]
+    reference_risk: float | None
+    currency: str | None = None
+
+    def alert(self, decision: Decision, partition: int) -> Message:
+        """One revision of an alert: a decision that is sent."""
+        assert decision.alert_id is not None
+        assert decision.revision is not None
+        due_ms = decision.next_purchase_ms
+        data = AlertData(
+            alert_id=decision.alert_id,
+            revision=decision.revision,
+            user_id=decision.user_id,
+            status="resolved" if decision.transition == "resolved" else "open",
+            band=BANDS[decision.level - 1],
+            risk=Risk(
+                round(decision.risk, PROBABILITY_DECIMALS),
+                self.horizon_days,
+                self.definition,
+                self.reference_risk,
+            ),
+            last_event_at=format_timestamp(decision.last_ms),
+            silent_for_s=max(decision.decided_ms - decision.last_ms, 0) // 1000,
+            reason=decision.reason,
+            drivers=tuple(_driver(driver) for driver in decision.drivers),
+            expected_next_purchase_at=None if due_ms is None else format_timestamp(due_ms),
+            expected_value=self._expected_value(decision.outlook),
+            outlook=_outlook(decision.outlook),
+            model=self.model,
+            evidence=self._evidence(partition, decision.offset),
+        )
+        alert = alert_of(data, decision.transition, format_timestamp(decision.decided_ms))
+        topic = with_prefix(self.topic_prefix, ALERTS)
+        return Message(topic, decision.user_id.encode(), encode_alert(alert), alert_headers(alert))
+
+    def decision(self, decision: Decision) -> Message:
+        """A decision with its reason: what stood in the way, or else what brought the alert about."""
+        message = DecisionMessage(
+            user_id=decision.user_id,
+            decided_at=format_timestamp(decision.decided_ms),
+            action=decision.action,
+            reason=decision.obstacle or decision.reason,
+            would=decision.transition,
+            risk=round(decision.risk, PROBABILITY_DECIMALS),
+            alert_id=decision.alert_id,
+            revision=decision.revision,
+            policy=self.policy_sha256,
+        )
+        topic = with_prefix(self.topic_prefix, DECISIONS)
+        return Message(topic, decision.user_id.encode(), encode_decision(message), JSON_HEADERS)
+
+    def score(self, user_id: str, state: UserState | None, partition: int) -> Message:
+        """The newest score of a user; a true null for one who has been forgotten."""
+        topic = self._scores_topic
+        if state is None:
+            return Message(topic, user_id.encode(), None)
+        episode = state.alert_state.episode
+        sent = episode if episode is not None and episode.unsent is None else None
+        last_ms = state.last_ms
+        last_event_at = format_timestamp(last_ms)
+        score = Score(
+            user_id=user_id,
+            scored_at=last_event_at if state.scored_ms == last_ms else format_timestamp(state.scored_ms),
+            last_event_at=last_event_at,
+            risk=round(state.risk, PROBABILITY_DECIMALS),
+            horizon_days=self.horizon_days,
+            band=BANDS[sent.level - 1] if sent else None,
+            alert_id=sent.alert_id if sent else None,
+            risk_curve=self._risk_curve(state) if state.curve else (),
+            model=self.model,
+            evidence=self._evidence(partition, state.offset),
+        )
+        return Message(topic, user_id.encode(), encode_score(score), JSON_HEADERS)
+
+    @cached_property
+    def _scores_topic(self) -> str:
+        return with_prefix(self.topic_prefix, SCORES)
+
+    def _risk_curve(self, state: UserState) -> tuple[RiskPoint, ...]:
+        return tuple(
+            RiskPoint(silence // 1000, round(risk, PROBABILITY_DECIMALS))
+            for silence, risk in zip(self.silence_grid_ms, state.risk_curve(), strict=False)
+        )
+
+    def _expected_value(self, outlook: Outlook) -> ExpectedValue | None:
+        if outlook.spend is None:
+            return None
+        return ExpectedValue(round(outlook.spend, FIGURE_DECIMALS), self.currency)
+
+    def _evidence(self, partition: int, offset: int) -> Evidence:
+        """Where the shop's own record lies, also if another partition has forwarded it."""
+        place = unpack_origin(partition, offset)
+        return Evidence(self.source_topic, place.partition, place.offset)
+
+
+def _driver(driver: Driver) -> DriverMessage:
+    return DriverMessage(
+        driver.code,
+        _figure(driver.value),
+        _figure(driver.usual),
+        round(driver.importance, IMPORTANCE_DECIMALS),
+    )
+
+
+def _outlook(outlook: Outlook) -> OutlookMessage | None:
+    action, category = outlook.action, outlook.category
+    if action is None and category is None:
+        return None
+    return OutlookMessage(
+        action and NextAction(action.name, round(action.probability, PROBABILITY_DECIMALS)),
+        category and NextCategoryMessage(category.name, round(category.probability, PROBABILITY_DECIMALS)),
+    )
+
+
+def _figure(value: float | None) -> float | None:
+    return None if value is None else round(value, FIGURE_DECIMALS)

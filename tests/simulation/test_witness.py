@@ -1,0 +1,140 @@
+"""What the simulation's witness must not object to, and what it still does."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from streamer.core.alerts.policy import Policy
+from streamer.core.engine.partition import Rules
+from streamer.core.user_state import UserState, decode_state
+from tests.simulation.customer import Terms
+from tests.simulation.models import MODELS
+from tests.simulation.traffic import DAY_MS, HOUR_MS, SECOND_MS, START_MS, Log, Visit
+from tests.simulation.witness import Witness
+from tests.simulation.worker import Worker
+
+POLICY = Policy(edges=(0.7, 0.8, 0.9), horizon_ms=90 * DAY_MS)
+RISING, _, COUNTING = (Terms(Rules(POLICY, any_event_returns=False, partitions=1), model) for model in MODELS)
+TOO_OLD = Visit(0, 0, "view", late_ms=50 * DAY_MS)
+USER = "1-0"
+
+
+class Shop:
+    """A live worker, one user's visits, and a witness who judges each batch."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.log = Log(crowd=1)
+        self.worker, self.witness = Worker(terms.rules, terms.model), Witness(terms, live=True)
+
+    def consume(self, *visits: Visit, after_ms: int = 0) -> None:
+        self.log.now_ms += after_ms
+        known = len(self.log.deliveries)
+        for visit in visits:
+            self.log.append(visit)
+        arrived = self.log.deliveries[known:]
+        decisions = self.worker.process([delivery.record for delivery in arrived], self.log.now_ms)
+        self.witness.judge(arrived, decisions, self.log.now_ms, held=False)
+
+    def change(self, terms: Terms) -> None:
+        self.worker.rules, self.worker.model = terms.rules, terms.model
+        self.worker.recover()
+        self.witness.change(terms)
+
+    def state(self) -> UserState:
+        return decode_state(self.worker.table[USER])
+
+    def check(self) -> None:
+        self.witness.check_curve(USER, self.state().risk_curve())
+
+
+def shop_of_a_regular(terms: Terms) -> Shop:
+    """Its user has come more often than a ring can hold."""
+    shop = Shop(terms)
+    shop.consume(*[Visit(HOUR_MS, 0, "view")] * 15)
+    return shop
+
+
+def of(terms: Terms, **changed: object) -> Terms:
+    """The same with another policy in ``changed``."""
+    policy = msgspec.structs.replace(terms.rules.policy, **changed)
+    return terms._replace(rules=terms.rules._replace(policy=policy))
+
+
+def test_a_curve_outlasts_rules_that_returned_before_it_was_renewed() -> None:
+    shop = shop_of_a_regular(RISING)
+    shop.consume(after_ms=2 * DAY_MS)
+    before = shop.state()
+    shop.consume(TOO_OLD)
+    shop.change(COUNTING)
+    shop.consume(after_ms=SECOND_MS)
+    shop.change(RISING)
+    shop.consume(after_ms=2 * HOUR_MS)
+    assert before.curve
+    assert (shop.state().curve, shop.state().alert_state.stamp) == (before.curve, before.alert_state.stamp)
+    assert shop.state().running != before.running
+    shop.check()
+
+
+def test_a_curve_outlasts_a_start_under_the_same_rules() -> None:
+    shop = shop_of_a_regular(RISING)
+    shop.consume(after_ms=2 * DAY_MS)
+    before = shop.state()
+    shop.consume(TOO_OLD)
+    shop.change(RISING)
+    shop.consume(after_ms=2 * HOUR_MS)
+    assert shop.state().curve == before.curve
+    shop.check()
+
+
+def test_a_curve_outlasts_rules_that_would_not_have_had_one_yet() -> None:
+    shop = shop_of_a_regular(COUNTING)
+    shop.consume(after_ms=19 * HOUR_MS)
+    before = shop.state()
+    shop.change(RISING)
+    shop.consume(TOO_OLD)
+    shop.change(COUNTING)
+    shop.consume(after_ms=2 * HOUR_MS)
+    assert before.curve
+    assert shop.state().curve == before.curve
+    shop.check()
+
+
+def test_rules_in_force_for_an_hour_leave_no_curve_of_others() -> None:
+    shop = shop_of_a_regular(RISING)
+    shop.consume(after_ms=2 * DAY_MS)
+    before = shop.state()
+    shop.consume(TOO_OLD)
+    shop.change(COUNTING)
+    shop.consume(after_ms=2 * HOUR_MS)
+    shop.check()
+    shop.change(RISING)
+    shop.consume(after_ms=2 * HOUR_MS)
+    assert shop.state().curve != before.curve
+    shop.check()
+    with pytest.raises(AssertionError, match="not the user's risk curve"):
+        shop.witness.check_curve(USER, before.risk_curve())
+
+
+def test_rules_that_end_an_alert_wait_for_an_event_ahead_of_the_clock() -> None:
+    edged = of(RISING, edges=(0.3, 0.5, 0.9), least_active_days=1)
+    long, short = (of(edged, horizon_ms=days * DAY_MS) for days in (90, 3))
+    shop = shop_of_a_regular(long)
+    shop.consume(after_ms=12 * DAY_MS)
+    shop.consume(Visit(4 * DAY_MS, 0, "view", late_ms=-2 * HOUR_MS))
+    assert shop.state().alert_state.episode
+    shop.change(short)
+    shop.consume(after_ms=HOUR_MS + HOUR_MS // 2)
+    assert shop.state().alert_state.episode
+    shop.consume(after_ms=HOUR_MS)
+    assert [(d.transition, d.reason) for d in shop.worker.decisions][-1] == ("resolved", "expired")
+
+
+def test_what_a_late_event_says_just_before_midnight_may_be_heard_just_after() -> None:
+    shop = Shop(of(RISING, edges=(0.3, 0.5, 0.9), daily_budget=1))
+    shop.consume(Visit(0, 0, "view", late_ms=50 * DAY_MS), Visit(0, 0, "view", late_ms=15 * DAY_MS))
+    shop.consume(after_ms=55 * SECOND_MS)
+    shop.consume(Visit(0, 0, "view", late_ms=15 * DAY_MS - HOUR_MS), after_ms=10 * SECOND_MS)
+    assert [d.transition for d in shop.worker.decisions if d.action == "sent"] == []
+    shop.consume(after_ms=DAY_MS)
+    assert [d.decided_ms for d in shop.worker.decisions if d.action == "sent"] == [START_MS + DAY_MS]

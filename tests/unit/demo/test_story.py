@@ -1,0 +1,94 @@
+"""What is kept of alerts, and the story of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.encoding import encode_alert, encode_score
+from schemas.timestamps import MILLISECONDS_PER_DAY
+from streamer.demo.audience.alert_log import AlertLog
+from streamer.demo.audience.audience import ALERTS_A_FRAME, Audience
+from streamer.demo.page.alert_search import search_alerts
+from streamer.demo.page.story import tell
+from tests.demo_messages import alert, day, manifest, score
+
+
+@pytest.fixture
+def audience() -> Audience:
+    """Household 7 was raised, escalated and came back; household 8 is silent."""
+    told = Audience(manifest())
+    for number in (0, 5, 10, 40):
+        told.households.note("7", day(number))
+    told.households.note("8", day(2))
+    for revision in (
+        alert("7", day(20), day(10)),
+        alert("7", day(30), day(10), transition="escalated", revision=2, band="critical", probability=0.9),
+        alert("7", day(40), day(40), transition="resolved", revision=3, band="critical", reason="purchase"),
+        alert("8", day(41), day(2), alert_id="a2", band="watch"),
+    ):
+        told.take_alert(encode_alert(revision))
+    told.take_score(
+        b"7", encode_score(score("7", day(10), 0.6, scored_ms=day(20), curve=(0.2, 0.4, 0.8), alert_id="a1"))
+    )
+    told.take_score(b"7", encode_score(score("7", day(40), 0.1)))
+    told.take_score(b"8", encode_score(score("8", day(2), 0.3, scored_ms=day(41), alert_id="a2")))
+    return told
+
+
+def test_a_lower_revision_is_ignored() -> None:
+    log = AlertLog()
+    assert log.take(alert("7", day(20), day(10), revision=2, transition="escalated"))
+    assert not log.take(alert("7", day(20), day(10), revision=2, transition="escalated"))
+    assert not log.take(alert("7", day(19), day(10)))
+    assert len(log.newest) == 1
+
+
+def test_open_alerts_are_counted_by_their_newest_band(audience: Audience) -> None:
+    frame = audience.next_frame()
+    assert frame.open == {"watch": 1, "high": 0, "critical": 0}
+    assert (frame.raised, frame.escalated, frame.resolved) == (2, 1, 1)
+
+
+def test_a_frame_holds_what_is_new_and_openings_first(audience: Audience) -> None:
+    first = audience.next_frame()
+    assert [line.kind for line in first.alerts] == ["raised", "escalated", "raised"]
+    assert first.point is not None
+    again = audience.next_frame()
+    assert again.alerts == []
+    assert again.point is None
+    for number in range(20):
+        audience.take_alert(encode_alert(alert("8", day(42), day(2), alert_id=f"b{number}")))
+    assert len(audience.next_frame().alerts) == ALERTS_A_FRAME
+
+
+def test_a_story_tells_purchases_silence_curve_and_outcome(audience: Audience) -> None:
+    story = tell("a1", audience.alerts, audience.households, day(45))
+    assert story is not None
+    assert story.purchases == [day(0), day(5), day(10), day(40)]
+    assert (story.last_purchase_ms, story.silence_until_ms) == (day(10), day(40))
+    assert [point.probability for point in story.curve] == [0.2, 0.4, 0.8]
+    assert [revision.kind for revision in story.revisions] == ["raised", "escalated", "resolved"]
+    assert (story.verdict, story.outcome) == ("returned", "Shopped again 20 days after the alert.")
+    assert "usually shops every 5 days" in story.words
+
+
+def test_a_story_knows_nothing_beyond_the_clock(audience: Audience) -> None:
+    audience.households.note("8", day(60))
+    story = tell("a2", audience.alerts, audience.households, day(50))
+    assert story is not None
+    assert story.verdict == "open"
+    assert story.purchases == [day(2)]
+    assert story.silence_until_ms == day(50)
+    assert story.horizon_until_ms == day(41) + 28 * MILLISECONDS_PER_DAY
+
+
+def test_an_unknown_alert_has_no_story(audience: Audience) -> None:
+    assert tell("nobody", audience.alerts, audience.households, day(50)) is None
+
+
+def test_alerts_are_found_by_outcome_and_by_household(audience: Audience) -> None:
+    assert [found.alert_id for found in search_alerts(audience, "returned", "").alerts] == ["a1"]
+    assert [found.alert_id for found in search_alerts(audience, "open", "").alerts] == ["a2"]
+    assert search_alerts(audience, "gone", "").count == 0
+    found = search_alerts(audience, "newest", "7")
+    assert (found.count, found.alerts[0].verdict) == (1, "returned")

@@ -1,0 +1,64 @@
+"""What waits for a partition: together into one transaction, in order, never more than fits."""
+
+from __future__ import annotations
+
+import asyncio
+
+from streamer.worker.runtime.inbox import Fetched, Inbox
+
+
+def ours() -> bool:
+    return True
+
+
+def test_fetches_of_one_topic_are_taken_together_in_their_order() -> None:
+    async def run() -> None:
+        inbox = Inbox(10)
+        await inbox.put(Fetched("events", [1, 2], ours))
+        await inbox.put(Fetched("events", [3], ours))
+        await inbox.put(Fetched("forwarded", [4], ours))
+        await inbox.put(Fetched("events", [5], ours))
+        assert len(inbox) == 5
+        assert inbox.take() == ("events", [1, 2, 3])
+        assert inbox.take() == ("forwarded", [4])
+        assert inbox.take() == ("events", [5])
+        assert len(inbox) == 0
+
+    asyncio.run(run())
+
+
+def test_who_has_more_than_fits_waits_until_some_are_taken() -> None:
+    async def run() -> None:
+        inbox = Inbox(3)
+        await inbox.put(Fetched("events", [1, 2], ours))
+        waiting = asyncio.create_task(inbox.put(Fetched("events", [3, 4], ours)))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert len(inbox) == 2
+        assert inbox.take() == ("events", [1, 2])
+        await waiting
+        assert inbox.take() == ("events", [3, 4])
+
+    asyncio.run(run())
+
+
+def test_a_fetch_larger_than_the_inbox_finds_room_alone() -> None:
+    async def run() -> None:
+        inbox = Inbox(1)
+        await inbox.put(Fetched("events", [1, 2, 3], ours))
+        assert inbox.take() == ("events", [1, 2, 3])
+
+    asyncio.run(run())
+
+
+def test_what_a_rebalance_has_given_away_is_dropped() -> None:
+    async def run() -> None:
+        inbox = Inbox(10)
+        await inbox.put(Fetched("events", [1], lambda: False))
+        await inbox.put(Fetched("events", [1, 2], ours))
+        assert inbox.take() == ("events", [1, 2])
+        await inbox.put(Fetched("events", [3], lambda: False))
+        assert inbox.take() == ("events", [])
+        assert not inbox
+
+    asyncio.run(run())

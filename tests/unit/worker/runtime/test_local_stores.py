@@ -1,0 +1,119 @@
+"""Real stores on disk: what is erased leaves their files, and none stays that should not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from faust.stores.rocksdb import Store
+
+from streamer.core.erasure import ErasedUsers, Erasure
+from streamer.kafka.connection import Connection
+from streamer.worker.runtime.application import build_application
+from streamer.worker.runtime.local_stores import TRUSTED_S, ErasedFiles, delete_outdated, keep_only
+from streamer.worker.runtime.options import WorkerOptions
+from streamer.worker.runtime.store import PartitionStore, rocksdb_of
+from tests.unit.worker.runtime.test_recovery import IdleStage
+
+USERS = [sha256(str(number).encode()).hexdigest()[:24].encode() for number in range(2_000)]
+UNSHARED = 12
+"""RocksDB leaves out what a key has in common with the one before it; these last bytes are always there."""
+
+MARKS = ErasedUsers([b"key"]).marks([Erasure("shopper", 5)], {}.get)
+
+
+class Stores:
+    """Stores of a worker as it has them before it starts."""
+
+    def __init__(self, directory: Path) -> None:
+        options = WorkerOptions(Connection("localhost:1"), "app", "events", directory)
+        app = build_application(options, IdleStage())
+        app.conf.tabledir.mkdir(parents=True, exist_ok=True)
+        app.finalize()
+        self.table = app.tables["users"]
+        self.rocksdb: Store = rocksdb_of(self.table)
+        self.partitions = PartitionStore(self.table)
+
+    def folder(self, partition: int) -> Path:
+        return self.rocksdb.partition_path(partition)
+
+    def erase(self, partition: int, users: Iterable[bytes], *, restoring: bool = False) -> None:
+        entries = [*MARKS.items(), *((user, None) for user in users)]
+        self.partitions.write(partition, entries, 9, restoring=restoring)
+
+    def in_files(self, partition: int) -> set[bytes]:
+        """Users whose ids occur in the partition's files."""
+        contents = b"".join(file.read_bytes() for file in self.folder(partition).iterdir())
+        return {user for user in USERS if user[-UNSHARED:] in contents}
+
+    def notes(self) -> list[str]:
+        return [path.name for path in self.folder(0).parent.glob("*.erased")]
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    """Two partitions of users whose states RocksDB cannot compress."""
+    made = Stores(tmp_path)
+    for partition in (0, 1):
+        made.partitions.write(partition, [(user, os.urandom(2_400)) for user in USERS], 1)
+        made.rocksdb._db_for_partition(partition).flush()
+    return made
+
+
+def test_compaction_leaves_nothing_of_the_erased_and_everything_of_the_others(stores: Stores) -> None:
+    erased = {USERS[0], USERS[777], USERS[-1]}
+    stores.erase(0, erased)
+    assert erased <= stores.in_files(0)
+    assert stores.notes() == ["users-0.erased"]
+    asyncio.run(ErasedFiles().compact_due(stores.rocksdb))
+    assert not erased & stores.in_files(0)
+    assert stores.notes() == []
+    assert {key for key, _ in stores.partitions.items(0)} == {*USERS, *MARKS} - erased
+    assert erased <= stores.in_files(1), "only where somebody was erased"
+
+
+def test_a_new_erasure_waits_for_its_turn_and_survives_until_then(stores: Stores) -> None:
+    files = ErasedFiles()
+    stores.erase(0, [USERS[5]])
+    asyncio.run(files.compact_due(stores.rocksdb))
+    stores.erase(1, [USERS[6]])
+    asyncio.run(files.compact_due(stores.rocksdb))
+    assert USERS[6] in stores.in_files(1)
+    assert stores.notes() == ["users-1.erased"]
+    asyncio.run(ErasedFiles().compact_due(stores.rocksdb))
+    assert USERS[6] not in stores.in_files(1)
+
+
+def test_who_expires_is_left_to_rocksdb(stores: Stores) -> None:
+    stores.partitions.write(0, [(USERS[3], None), (USERS[4], b"state")], 9)
+    stores.partitions.write(1, MARKS.items(), 9)
+    assert stores.notes() == []
+
+
+def test_a_mark_restored_without_its_deletion_counts(stores: Stores) -> None:
+    stores.erase(0, [], restoring=True)
+    assert stores.notes() == ["users-0.erased"]
+
+
+def test_only_the_stores_of_assigned_partitions_stay(stores: Stores) -> None:
+    stores.erase(1, [USERS[0]])
+    stores.rocksdb._dbs.clear()
+    keep_only(stores.rocksdb, {0, 3})
+    assert stores.folder(0).exists()
+    assert not stores.folder(1).exists()
+    assert stores.notes() == []
+
+
+def test_a_store_that_may_have_missed_a_deletion_is_not_trusted(stores: Stores) -> None:
+    stores.rocksdb._dbs.clear()
+    for file in stores.folder(0).iterdir():
+        long_ago = time.time() - TRUSTED_S - 60
+        os.utime(file, (long_ago, long_ago))
+    delete_outdated(stores.rocksdb, [0, 1, 2])
+    assert not stores.folder(0).exists()
+    assert stores.folder(1).exists()
