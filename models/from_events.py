@@ -16,9 +16,9 @@ from models.loop.checkpoints import Checkpoints
 from models.loop.epochs import Run
 from models.loop.progress import Interruption, Report
 from models.plan import EVENTS
-from models.recipe import PROFILES, ChurnTypes, Recipe, Task
+from models.recipe import PROFILES, Recipe, Task
 from models.train_bundle import train_bundle
-from schemas.bundle.manifest import Manifest
+from schemas.bundle.manifest import ChurnTypes, Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from streamer.core.history.calendar import Calendar

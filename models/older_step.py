@@ -11,9 +11,9 @@ from models.network.step import Step
 class OlderStep(Step):
     """``(codes, numbers, position, slot, arena)`` to ``(hidden, rows)``.
 
-    The inputs are those of :class:`~models.network.step.Step`, but ``arena`` is float32 ``[slots, layers, 2, window,
-    width]``. ``rows`` ``[users, layers, 2, width]``: the event's keys and values, which the caller writes
-    into the arena at ``position`` mod ``window``.
+    The inputs are those of :class:`~models.network.step.Step`, but ``arena`` is float32 ``[slots, layers, 2,
+    window, width]``. ``rows`` ``[users, layers, 2, width]``: the event's keys and values, which the caller
+    writes into the arena at ``position`` mod ``window``.
     """
 
     def forward(

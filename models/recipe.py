@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
-from schemas.bundle.manifest import VariantName
+from schemas.bundle.manifest import ChurnTypes, VariantName
 from streamer.core.history.aggregates import DAY_MS
-
-ChurnTypes = Literal["purchase", "any"]
 
 Variant = VariantName
 

@@ -46,6 +46,15 @@ MODELS: Final = Topic("churn.models.v1", "application_id", "compact")
 """What the operator has decided of models; one partition, read by every worker."""
 
 
+MOVE_EVENTS: Final = (
+    "Take the events over into a topic that has as many partitions from its beginning: `streamer export "
+    f"{EVENTS} --out events.parquet`; then, with another STREAMER_TOPIC_PREFIX and another "
+    "STREAMER_APPLICATION_ID, `streamer topics --apply` and `streamer replay events.parquet`, which keys "
+    "them by user anew; and start the workers with these settings."
+)
+"""What to do where a topic of keyed records has another number of partitions than it should."""
+
+
 def with_prefix(prefix: str, name: str) -> str:
     """The topic's name on the broker: the prefix, nothing between, the contract's name."""
     return prefix + name

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from schemas.event import Event
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.engine.partition import Partition, PartitionEvent, Rules
+from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Partition, Rules
 from streamer.core.history.token import tokenise
 from streamer.core.model.risk_model import RiskModel
 from streamer.core.user_state import UserState, decode_state, encode_state

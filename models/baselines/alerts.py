@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from models.baselines.fit import fit_logistic, lessons
 from models.baselines.risk_model import as_model
 from models.data.histories import collect
-from models.recipe import ChurnTypes, Task
+from models.recipe import Task
+from schemas.bundle.manifest import ChurnTypes
 from schemas.event import Event
 from streamer.core.model.risk_model import RiskModel
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from models.baselines.bg_nbd import BgNbd, Purchases, fit_bg_nbd
 from models.data.examples import Examples
 from models.fit.calibration import fit_platt
-from models.recipe import ChurnTypes, Task
+from models.recipe import Task
+from schemas.bundle.manifest import ChurnTypes
 from streamer.core.history.aggregates import DAY_MS
 from streamer.core.insights.returns import returns_of
 

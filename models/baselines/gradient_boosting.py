@@ -1,9 +1,9 @@
 """Gradient-boosted trees on the features of the query head: what a good data scientist would try first.
 
 LightGBM (Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", 2017). Of the features in
-:data:`streamer.core.model.features.FEATURES` it has all but ``tenure``: recency, counts, gaps and money of the
-whole history, sums with half-lives of 4, 14 and 45 days, and ratios of them. Where histories begin with the
-data, ``tenure`` tells a tree the date. The parameters are the same for all data; the number of trees was
+:data:`streamer.core.model.features.FEATURES` it has all but ``tenure``: recency, counts, gaps and money of
+the whole history, sums with half-lives of 4, 14 and 45 days, and ratios of them. Where histories begin with
+the data, ``tenure`` tells a tree the date. The parameters are the same for all data; the number of trees was
 set on cuts three months before those of the published figures, where twice as many were worse.
 """
 

@@ -65,8 +65,9 @@ def older_step_graph(network: Network) -> bytes:
 def arena_graphs(network: Network, weights: bytes) -> dict[str, bytes]:
     """The ONNX graphs of one event a user and of all of a user's last tokens, over arenas of each precision.
 
-    See :class:`~models.network.step.Step` and :class:`~models.network.rebuild.Rebuild`, with inputs ``arena_0`` to the last
-    layer's and outputs ``written_0`` likewise. Weights that the graph ``weights`` holds too are left out.
+    See :class:`~models.network.step.Step` and :class:`~models.network.rebuild.Rebuild`, with inputs
+    ``arena_0`` to the last layer's and outputs ``written_0`` likewise. Weights that the graph ``weights``
+    holds too are left out.
     """
     size = network.transformer.size
     layers = range(size.layers)

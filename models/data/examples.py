@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data.histories import Histories, aggregates_at, next_churn_event
-from models.recipe import BIN_EDGES, ChurnTypes, Task
+from models.recipe import BIN_EDGES, Task
+from schemas.bundle.manifest import ChurnTypes
 from schemas.errors import ConfigurationError
 from streamer.core.history.aggregates import DAY_MS
 from streamer.core.model.features import features_at

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.recipe import ChurnTypes
+from schemas.bundle.manifest import ChurnTypes
 from schemas.event import Event
 from streamer.core.history.aggregates import Aggregates, advance, empty
 from streamer.core.history.calendar import UTC, Calendar

@@ -12,9 +12,9 @@ from models.heads.spend import Spend
 class Heads(nn.Module):
     """``(hidden, features, recent)`` to ``(spend, types, categories)``.
 
-    ``recent`` int64 ``[users, tokens, 2]`` of :func:`~streamer.core.model.alert_inputs.recent_codes`. ``spend``
-    ``[users]``: expected within the horizon, 0 where no amounts were known; ``types`` and ``categories``
-    ``[users, n]``: probabilities of the next event's.
+    ``recent`` int64 ``[users, tokens, 2]`` of :func:`~streamer.core.model.alert_inputs.recent_codes`.
+    ``spend`` ``[users]``: expected within the horizon, 0 where no amounts were known; ``types`` and
+    ``categories`` ``[users, n]``: probabilities of the next event's.
     """
 
     def __init__(self, spend: Spend | None, next_type: NextType, next_category: NextCategory) -> None:

@@ -38,8 +38,8 @@ class NextType(nn.Module):
     """``(hidden, types)`` to the log odds of the next event's type ``[users, TYPES]``.
 
     ``types`` int64 ``[users, tokens]``: of the newest events, the newest last,
-    :data:`~streamer.core.model.alert_inputs.ABSENT` before the first. ``transitions`` ``[TYPES, TYPES]``: how often
-    training saw each type (column) follow each (row).
+    :data:`~streamer.core.model.alert_inputs.ABSENT` before the first. ``transitions`` ``[TYPES, TYPES]``: how
+    often training saw each type (column) follow each (row).
     """
 
     def __init__(self, size: Size, transitions: Tensor, dropout: float) -> None:

@@ -1,7 +1,7 @@
 """The cache of a user from the last tokens at once: what stepping through them gives, in one run.
 
-Layer by layer only the events are computed that the layer above still needs. Sums are taken in the very
-order in which :class:`~models.network.step.Step` takes them, over the places of the ring: a run of places 0 to
+Layer by layer only the events are computed that the layer above still needs. Sums are taken in the very order
+in which :class:`~models.network.step.Step` takes them, over the places of the ring: a run of places 0 to
 window - 1 covers events of two turns of the ring, so every product is over two turns laid side by side, the
 newer one first, with weights of exactly zero where a place's event lies in the other turn. Keys and values
 are rounded as the arena rounds them before anything reads them.
@@ -27,7 +27,8 @@ class Rebuild(nn.Module):
     ``codes`` int64 ``[users, tokens, 3]`` and ``numbers`` ``[users, tokens, n]``: the last
     ``Size.rebuild_tokens`` tokens of each user, the newest last; of those only the last ``count`` (int64
     ``[users]``, 1 at least) are there. ``position`` int64 ``[users]``: events before the newest. ``slot`` and
-    the arenas are those of :class:`~models.network.step.Step`; the slots are filled whole, with zeros for no event.
+    the arenas are those of :class:`~models.network.step.Step`; the slots are filled whole, with zeros for no
+    event.
     """
 
     def __init__(self, transformer: Transformer) -> None:

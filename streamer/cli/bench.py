@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from streamer.bench.input.sizes import FULL, QUICK, WORKLOADS, WorkloadName
+from streamer.cli.progress_line import ProgressLine
 from streamer.data.files.report_file import report_option
 
 
@@ -24,4 +25,5 @@ def command(quick: bool, report: Path | None, only: WorkloadName | None) -> int:
     """
     from streamer.bench.session import run_session
 
-    return run_session(QUICK if quick else FULL, (only,) if only else WORKLOADS, report)
+    with ProgressLine("") as line:
+        return run_session(QUICK if quick else FULL, (only,) if only else WORKLOADS, report, line.say)

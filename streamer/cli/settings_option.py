@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from streamer.settings.settings import Settings, load_settings
+from streamer.settings.loading import load_settings
+from streamer.settings.settings import Settings
 
 
 class SettingsParameter(click.ParamType):

@@ -28,12 +28,11 @@ NO_AGGREGATES: bytes = empty(1).tobytes()
 class UserState(msgspec.Struct, array_like=True, gc=False):
     """Everything kept of one user.
 
-    Aggregates are packed float64 columns (:mod:`streamer.core.history.aggregates`): ``base`` of all that left the
-    ring, empty while nothing has, ``running`` of the whole history. ``placed`` counts the tokens ever placed
-    in the ring.
-    ``hidden`` (packed float32) is what the model named ``model`` made of the newest token. ``risk`` is
-    the newest risk and ``scored_ms`` its moment. ``curve`` (packed float64) is empty until the user has
-    been silent for the first step of the grid. ``offset`` is that of the newest record applied.
+    Aggregates are packed float64 columns (:mod:`streamer.core.history.aggregates`): ``base`` of all that left
+    the ring, empty while nothing has, ``running`` of the whole history. ``placed`` counts the tokens ever
+    placed in the ring. ``hidden`` (packed float32) is what the model named ``model`` made of the newest
+    token. ``risk`` is the newest risk and ``scored_ms`` its moment. ``curve`` (packed float64) is empty until
+    the user has been silent for the first step of the grid. ``offset`` is that of the newest record applied.
     """
 
     version: int = STATE_VERSION

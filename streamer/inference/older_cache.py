@@ -16,7 +16,8 @@ BATCH: Final = 128
 
 
 class OlderCache:
-    """A :class:`~streamer.inference.key_values.cache.KeyValueCache` over graphs that read an arena and return rows."""
+    """A :class:`~streamer.inference.key_values.cache.KeyValueCache` over graphs that read an arena and return
+    rows."""
 
     def __init__(self, graphs: TransformerGraphs, manifest: Manifest, users: int) -> None:
         self._graphs = graphs

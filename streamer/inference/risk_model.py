@@ -36,9 +36,11 @@ USERS_AT_ONCE: Final = 8192
 
 
 class OnnxRiskModel:
-    """A :class:`~streamer.core.model.risk_model.RiskModel` over a loaded bundle; ``arena_users`` bounds its memory.
+    """A :class:`~streamer.core.model.risk_model.RiskModel` over a loaded bundle; ``arena_users`` bounds its
+    memory.
 
-    Each takes :func:`~streamer.inference.graphs.arena.slot_bytes`. Raises ``ConfigurationError`` where a GPU has less.
+    Each takes :func:`~streamer.inference.graphs.arena.slot_bytes`. Raises ``ConfigurationError`` where a GPU
+    has less.
     """
 
     def __init__(self, bundle: Bundle, arena_users: int) -> None:

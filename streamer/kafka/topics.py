@@ -25,6 +25,7 @@ from schemas.topics import (
     DECISIONS,
     EVENTS,
     MODELS,
+    MOVE_EVENTS,
     REPARTITION,
     SCORES,
     TOPICS,
@@ -42,12 +43,6 @@ COMPACTION_LAG_MS = 7 * 24 * 3600 * 1000
 VISIBLE_DEADLINE_S = 30.0
 TABLE_NAME = "users"
 CHANGELOG_MAX_BYTES = 1024 * 1024
-MOVE_EVENTS = (
-    "Take the events over into a topic that has as many partitions from its beginning: `streamer export "
-    f"{EVENTS} --out events.parquet`; then, with another STREAMER_TOPIC_PREFIX and another "
-    "STREAMER_APPLICATION_ID, `streamer topics --apply` and `streamer replay events.parquet`, which keys "
-    "them by user anew; and start the workers with these settings."
-)
 
 
 class TopicPlan(NamedTuple):

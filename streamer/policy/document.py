@@ -12,7 +12,7 @@ import msgspec
 
 from streamer.policy.file import HOUR_MS, PolicyFile
 from streamer.policy.transitions import transitions
-from streamer.settings.document import expected
+from streamer.settings.values import expected
 
 POLICY_DOCUMENT = Path(__file__).parents[2] / "docs" / "policy.md"
 

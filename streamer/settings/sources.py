@@ -12,8 +12,8 @@ from typing import Any, Final, get_args
 import msgspec
 
 from schemas.errors import ConfigurationError
-from streamer.settings.document import expected
 from streamer.settings.secret import MASK, Secret
+from streamer.settings.values import expected
 
 ENVIRONMENT_PREFIX: Final = "STREAMER_"
 CONFIG_VARIABLE: Final = "STREAMER_CONFIG"

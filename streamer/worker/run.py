@@ -46,7 +46,7 @@ def run_worker(settings: Settings) -> int:
     app = build_application(worker_options(settings), stage, watcher.run)
     if settings.http_port is not None:
         listening = listen(settings.http_host, settings.http_port)
-        app.health_server = HttpServer(listening, health_application(app.partitions))
+        app.server = HttpServer(listening, health_application(app.partitions))
     log.info(
         "worker starts",
         bootstrap=settings.bootstrap,

@@ -17,17 +17,14 @@ from streamer.kafka.committed import Committed, committed_offsets
 from streamer.kafka.connection import Connection, connection_of
 from streamer.kafka.log_ends import Span, log_spans
 from streamer.kafka.topic_ids import topic_ids
-from streamer.kafka.topics import MOVE_EVENTS, changelog_topic
+from streamer.kafka.topics import changelog_topic
 from streamer.settings.settings import Settings
 from streamer.worker.stage.partition.partition_record import SourceTopics
 from streamer.worker.stage.partition.partition_status import decode_status
+from streamer.worker.stage.source_topics import check_topics_unchanged
 
 log = structlog.get_logger(__name__)
 
-BEGIN_AGAIN: Final = (
-    "Begin again with another STREAMER_APPLICATION_ID: its workers read the topic from its beginning; "
-    "`alerts_from` of the policy keeps them from alarming about the past."
-)
 END_DEADLINE_S: Final = 5.0
 """A broker that has just taken a partition over may know of fewer records than there are, for a moment."""
 
@@ -54,40 +51,6 @@ async def check_continuity(settings: Settings, partitions: int) -> SourceTopics:
     }
     await _check_offsets(connection, {tp: at for tp, at in committed.items() if tp.topic in sources})
     return now
-
-
-def check_topics_unchanged(before: SourceTopics | None, now: SourceTopics | None) -> None:
-    """Raise :class:`TopicError` where states of the topics ``before`` would go on with other ones.
-
-    ``None`` stands for topics that are not known.
-    """
-    if before is None or now is None or before == now:
-        return
-    if before.partitions != now.partitions:
-        raise TopicError(
-            f"the events topic has {now.partitions} partitions, and the users' states are of a time when it "
-            f"had {before.partitions}: users' events now go to other partitions than their states. "
-            f"{MOVE_EVENTS}"
-        )
-    if before.events != now.events:
-        raise TopicError(
-            f"the events topic was deleted and created anew: its id is {now.events}, and the users' states "
-            f"are of the topic with the id {before.events}. {BEGIN_AGAIN}"
-        )
-    raise TopicError(
-        f"the changelog was deleted and created anew: its id is {now.changelog}, and the users' states lay "
-        f"in the topic with the id {before.changelog}. {BEGIN_AGAIN}"
-    )
-
-
-def check_partition(partition: int, topics: SourceTopics | None) -> None:
-    """Raise :class:`TopicError` where a partition has been added since the worker has started."""
-    if topics is not None and partition >= topics.partitions:
-        raise TopicError(
-            f"the events topic had {topics.partitions} partitions when this worker started, and now it is "
-            f"given partition {partition}: users' events go to other partitions than their states. "
-            f"{MOVE_EVENTS}"
-        )
 
 
 def _topics_said(committed: Iterable[Committed]) -> Iterable[SourceTopics]:

@@ -23,7 +23,7 @@ from streamer.processes.broker.configuration import write_properties
 from streamer.processes.broker.jars import class_path
 from streamer.processes.broker.lock import KAFKA_VERSION
 from streamer.processes.broker.process import java_binary
-from streamer.settings.settings import load_settings
+from streamer.settings.loading import load_settings
 from streamer.settings.sources import ENVIRONMENT_PREFIX
 from streamer.worker.http.health import health_application
 from streamer.worker.http.server import HttpServer, listen

@@ -8,7 +8,7 @@ from pathlib import Path
 from schemas.topics import ALERTS
 from streamer.inference.bundle import load_bundle
 from streamer.policy.file import load_policy
-from streamer.settings.settings import load_settings
+from streamer.settings.loading import load_settings
 from tests.bundles import DEMO_BUNDLE
 from tests.faults.findings import Finding
 from tests.faults.live_checker import check_live, claims_of

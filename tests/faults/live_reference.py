@@ -22,7 +22,7 @@ from streamer.core.engine.batch_scoring import answer_risks
 from streamer.core.engine.model_requests import RiskAt
 from streamer.core.user_state import decode_state
 from streamer.inference.bundle import load_bundle
-from streamer.settings.settings import load_settings
+from streamer.settings.loading import load_settings
 from streamer.worker.run import build_stage
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.partition_status import decode_status

@@ -22,7 +22,7 @@ from schemas.topics import ALERTS, with_prefix
 from streamer.analysis.scoring.history import records_of
 from streamer.analysis.scoring.partition import OfflinePartition
 from streamer.inference.bundle import load_bundle
-from streamer.settings.settings import load_settings
+from streamer.settings.loading import load_settings
 from streamer.worker.run import build_stage
 from tests.faults.shoppers import DAY_MS, MALFORMED, Sent
 

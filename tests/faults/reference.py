@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES, with_prefix
 from streamer.inference.bundle import load_bundle
-from streamer.settings.settings import Settings, load_settings
+from streamer.settings.loading import load_settings
+from streamer.settings.settings import Settings
 from streamer.worker.run import build_stage
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.partition_status import decode_status

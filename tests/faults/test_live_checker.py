@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES
 from streamer.inference.bundle import load_bundle
-from streamer.settings.settings import load_settings
+from streamer.settings.loading import load_settings
 from streamer.worker.run import build_stage
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY
 from streamer.worker.stage.protocol import Message, Record

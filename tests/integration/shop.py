@@ -18,7 +18,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError as CoordinatorNotA
 from aiokafka.errors import GroupLoadInProgressError as CoordinatorLoadInProgressError
 
 from schemas.topics import EVENTS, with_prefix
-from streamer.settings.settings import Settings, load_settings
+from streamer.settings.loading import load_settings
+from streamer.settings.settings import Settings
 
 DEMO_BUNDLE = Path(__file__).parents[2] / "streamer" / "demo" / "bundle"
 STREAMER = Path(sys.executable).with_name("streamer")

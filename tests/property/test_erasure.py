@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.engine.partition import PartitionEvent, Rules
+from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Rules
 from streamer.core.erasure import Erasure
 from streamer.core.history.token import place
 from tests.fixed_model import FixedModel

@@ -13,7 +13,7 @@ import streamer.core.engine.apply as core_apply
 from schemas.event import Event
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.user_process import process_user
 from streamer.core.history.aggregates import DAY_MS
 from tests.fixed_model import FixedModel

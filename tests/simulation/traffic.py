@@ -6,7 +6,7 @@ from itertools import product
 from typing import NamedTuple
 
 from schemas.event import Event
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.history.token import tokenise
 
 SECOND_MS = 1_000

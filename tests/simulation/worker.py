@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamer.core.alerts.decisions import Decision
-from streamer.core.engine.partition import Partition, PartitionEvent, Rules
+from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Partition, Rules
 from streamer.core.erasure import ErasedUsers, Erasure
 from streamer.core.history.token import place
 from streamer.core.model.risk_model import RiskModel

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.engine.partition import Partition, PartitionEvent, Rules
+from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Partition, Rules
 from streamer.core.model.risk_model import RiskModel
 from streamer.core.timing.clock import NEVER_MS
 from streamer.core.user_state import UserState, decode_state, encode_state

@@ -15,7 +15,7 @@ from streamer.analysis.backtest.outcomes import Outcomes
 from streamer.analysis.backtest.replay import BEGINNING, Replay, Snapshot
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.history.token import tokenise
 from streamer.core.model.risk_model import RiskModel
 

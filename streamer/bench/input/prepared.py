@@ -11,7 +11,8 @@ import numpy as np
 from schemas.bundle.manifest import Manifest
 from streamer.bench.input.shop import START_MS, event_hashes, histories, user_id
 from streamer.bench.peers.full_graph import PeerState
-from streamer.core.engine.partition import Partition, PartitionEvent, Rules
+from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Partition, Rules
 from streamer.core.history.aggregates import empty, fold
 from streamer.core.history.token import TokenArray
 from streamer.core.user_state import UserState, encode_state

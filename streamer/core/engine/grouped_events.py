@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from streamer.core.engine.ragged import Ragged
 from streamer.core.history.token import TOKEN_BYTES, as_array
 
-if TYPE_CHECKING:
-    from streamer.core.engine.partition import PartitionEvent
+
+class PartitionEvent(msgspec.Struct, frozen=True, gc=False):
+    """A decoded event. ``record_ms`` is its record's Kafka timestamp, epoch milliseconds."""
+
+    offset: int
+    record_ms: int
+    user_id: str
+    token: bytes
 
 
 class UserEvent(NamedTuple):

@@ -15,7 +15,7 @@ from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.apply import Applied, apply
 from streamer.core.engine.batch_context import BatchContext
-from streamer.core.engine.grouped_events import GroupedEvents
+from streamer.core.engine.grouped_events import GroupedEvents, PartitionEvent
 from streamer.core.erasure import Erasure, last_decisions
 from streamer.core.history.token import as_array
 from streamer.core.model.risk_model import RiskModel
@@ -36,15 +36,6 @@ One whose newest event is ahead of the clock is looked at once that event's mome
 """
 
 ReadState = Callable[[str], UserState | None]
-
-
-class PartitionEvent(msgspec.Struct, frozen=True, gc=False):
-    """A decoded event. ``record_ms`` is its record's Kafka timestamp, epoch milliseconds."""
-
-    offset: int
-    record_ms: int
-    user_id: str
-    token: bytes
 
 
 class Rules(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from schemas.event import Event
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.history.token import place, tokenise
 
 NOBODY: Final = ""

@@ -1,8 +1,8 @@
 """Running aggregates of a user's whole history, each kept up in O(1) an event.
 
 Arrays are ``float64`` of shape ``[users, len(AGGREGATES)]``. Decayed sums are as of the last event's time.
-Days are those of the shop's :class:`~streamer.core.history.calendar.Calendar`; spans of time are of 24 hours a day.
-Serving and training both call :func:`advance`, so they cannot differ. A history is folded token by
+Days are those of the shop's :class:`~streamer.core.history.calendar.Calendar`; spans of time are of 24 hours
+a day. Serving and training both call :func:`advance`, so they cannot differ. A history is folded token by
 token in the ring's order, which makes ``fold(base, ring)`` equal to the running value bit by bit.
 """
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.recipe import ChurnTypes
+from schemas.bundle.manifest import ChurnTypes
 from streamer.core.insights.returns import returns_of
 from streamer.core.insights.rhythm import LEAST_DAYS
 

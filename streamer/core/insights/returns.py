@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.recipe import ChurnTypes
+from schemas.bundle.manifest import ChurnTypes
 from streamer.core.model.features import FEATURES
 
 Floats = npt.NDArray[np.float64]

@@ -37,7 +37,8 @@ On a GPU every slot is filled by a rebuild: its memory is not zeroed, and a run 
 
 
 class ArenaCache:
-    """A :class:`~streamer.inference.key_values.cache.KeyValueCache` over an :class:`~streamer.inference.graphs.arena.Arena`."""
+    """A :class:`~streamer.inference.key_values.cache.KeyValueCache` over an
+    :class:`~streamer.inference.graphs.arena.Arena`."""
 
     def __init__(self, graphs: TransformerGraphs, manifest: Manifest, users: int) -> None:
         device = graphs.device

@@ -1,7 +1,7 @@
 """The jars of Apache Kafka, locked to the byte.
 
-``jars.json`` maps Maven coordinates (``group:artifact:version``) to the SHA-256 of the jar. After a
-change of :data:`COORDINATES`, ``python -m streamer.processes.broker.lock`` resolves them anew and rewrites it.
+``jars.json`` maps Maven coordinates (``group:artifact:version``) to the SHA-256 of the jar. After a change of
+:data:`COORDINATES`, ``python -m streamer.processes.broker.lock`` resolves them anew and rewrites it.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """``revision``: rises by one with each decision; 0 before the first.
 
     ``serving``: what partitions take up, ``None`` where each worker serves the one in its settings.
-    ``since``: the revision that has status so. ``candidate``: what is on trial. ``previous``: what a roll-back
-    returns to.
+    ``since``: the revision that has status so. ``candidate``: what is on trial. ``previous``: what a
+    roll-back returns to.
     """
 
     revision: int = 0

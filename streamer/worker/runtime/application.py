@@ -6,14 +6,13 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import faust
 from faust.types import CollectionT
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TABLE_NAME
-from streamer.worker.http.server import HttpServer
 from streamer.worker.runtime.inbox import Fetched
 from streamer.worker.runtime.local_stores import ErasedFiles
 from streamer.worker.runtime.options import WorkerOptions
@@ -34,12 +33,24 @@ QUEUED_BATCHES = 8
 CRASH_DEADLINE_S = 15.0
 
 
+class Server(Protocol):
+    """What answers requests in the worker's event loop, from before recovery until everything has ended."""
+
+    async def start(self) -> None:
+        """Answer from now on."""
+        ...
+
+    async def stop(self) -> None:
+        """End, and free what was taken."""
+        ...
+
+
 class StreamingApp(faust.App):
     """A Faust app whose messages are batches and whose effects are transactions."""
 
     partitions: Partitions
     table: CollectionT
-    health_server: HttpServer | None = None
+    server: Server | None = None
 
     async def on_first_start(self) -> None:
         # Faust makes the folder, but not its parents.
@@ -47,15 +58,15 @@ class StreamingApp(faust.App):
         use_larger_blocks(self.table)
         await super().on_first_start()
         # Before recovery, which takes its time: whoever watches the worker sees how that goes on.
-        if self.health_server is not None:
-            await self.health_server.start()
+        if self.server is not None:
+            await self.server.start()
 
     async def on_stop(self) -> None:
         # First the consumer, which finishes the transactions under way, then their writers.
         await super().on_stop()
         await self.partitions.stop()
-        if self.health_server is not None:
-            await self.health_server.stop()
+        if self.server is not None:
+            await self.server.stop()
 
     def _crash(self, reason: BaseException) -> None:
         # Called for every failure inside Faust or the partitions. Exit code 1 is certain from here on,

@@ -12,7 +12,7 @@ from schemas.decoding import EventFormat, content_type_of, decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Skipped
 from schemas.topics import DEAD_LETTERS, with_prefix
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.erasure import NOTHING_REFUSED, Refused
 from streamer.core.history.token import is_foreign, tokenise
 from streamer.worker.stage.partition.counters import Counters, count

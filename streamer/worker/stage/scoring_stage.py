@@ -12,8 +12,9 @@ from schemas.topics import DEAD_LETTERS, ERASURES, with_prefix
 from streamer.core.alerts.decisions import Decision
 from streamer.core.engine.apply import Applied
 from streamer.core.engine.batch_scoring import answer_explanations
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.model_requests import Explain
-from streamer.core.engine.partition import Partition, PartitionEvent, Rules
+from streamer.core.engine.partition import Partition, Rules
 from streamer.core.engine.poison import NOBODY, separate
 from streamer.core.erasure import ErasedUsers, is_mark
 from streamer.core.model.risk_model import RiskModel
@@ -48,7 +49,7 @@ from streamer.worker.stage.partition.scorers import Models, Scorer
 from streamer.worker.stage.partition.state_cache import StateCache
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.repartition import Repartition, is_announcement
-from streamer.worker.start_checks import check_partition, check_topics_unchanged
+from streamer.worker.stage.source_topics import check_partition, check_topics_unchanged
 
 log = structlog.get_logger(__name__)
 

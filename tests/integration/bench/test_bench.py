@@ -37,7 +37,7 @@ sizes = Sizes(
     at_once=32,
 )
 try:
-    sys.exit(run_session(sizes, ("session",), Path(sys.argv[1])))
+    sys.exit(run_session(sizes, ("session",), Path(sys.argv[1]), print))
 except ChurnStreamerError as error:
     print(f"error: {{error}}", file=sys.stderr)
     sys.exit(error.exit_code)

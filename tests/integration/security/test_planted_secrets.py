@@ -17,8 +17,9 @@ from schemas.errors import ConfigurationError
 from streamer.cli import COMMANDS
 from streamer.kafka.connection import Connection, connection_of
 from streamer.processes.child import child_environment
+from streamer.settings.loading import load_settings
 from streamer.settings.secret import MASK, Secret
-from streamer.settings.settings import Settings, load_settings
+from streamer.settings.settings import Settings
 from streamer.settings.sources import ENVIRONMENT_PREFIX
 from tests.integration.shop import DEMO_BUNDLE, STREAMER
 

@@ -1,4 +1,5 @@
-"""A worker process around a deterministic stage; run as ``python -m tests.integration.worker.transactions_worker``.
+"""A worker process around a deterministic stage; run as ``python -m
+tests.integration.worker.transactions_worker``.
 
 The stage counts each user's records and keeps a running hash of them, in memory and in the table; the count
 of all of them is its status, and must fit the table that comes with it. It

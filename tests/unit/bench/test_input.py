@@ -15,7 +15,8 @@ from streamer.bench.input.order import BURST, order_of
 from streamer.bench.input.prepared import BEFORE_RING, Prepared, joined, prepare, rules_of
 from streamer.bench.input.shop import START_MS, Till, user_id
 from streamer.bench.peers.full_graph import FullGraph, decode_peer_state
-from streamer.core.engine.partition import Partition, PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Partition
 from streamer.core.history.token import TOKEN_BYTES, as_array, tokenise
 from streamer.core.user_state import UserState, decode_state
 from streamer.inference.bundle import Bundle, load_bundle

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from schemas.errors import ConfigurationError
 from streamer.kafka.connection import connection_of
 from streamer.processes.child import child_environment
+from streamer.settings.loading import load_settings
 from streamer.settings.secret import Secret
-from streamer.settings.settings import Settings, load_settings
+from streamer.settings.settings import Settings
 
 PLANTED = "planted-value"
 TEXT = Path("text")

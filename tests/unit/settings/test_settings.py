@@ -8,7 +8,8 @@ import pytest
 
 from schemas.errors import ConfigurationError
 from streamer.settings.document import SETTINGS_DOCUMENT, settings_table
-from streamer.settings.settings import Settings, load_settings
+from streamer.settings.loading import load_settings
+from streamer.settings.settings import Settings
 from streamer.settings.sources import ENVIRONMENT_PREFIX
 
 

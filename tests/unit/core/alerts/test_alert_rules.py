@@ -11,7 +11,7 @@ import pytest
 from schemas.event import Event
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.history.aggregates import DAY_MS
 from streamer.core.history.token import tokenise
 from streamer.core.timing.clock import NEVER_MS, clock_after

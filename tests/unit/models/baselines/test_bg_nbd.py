@@ -8,7 +8,8 @@ import pytest
 from models.baselines.bg_nbd import BgNbd, Purchases, fit_bg_nbd
 from models.baselines.bg_nbd_risk import BgNbdRisk
 from models.data.examples import Examples, Moments
-from models.recipe import ChurnTypes, Task
+from models.recipe import Task
+from schemas.bundle.manifest import ChurnTypes
 from streamer.core.model.features import FEATURES
 
 CDNOW = BgNbd(0.243, 4.414, 0.793, 2.426)

@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pytest
 
 from models.data.histories import Histories, collect
-from models.recipe import ChurnTypes, Task
+from models.recipe import Task
 from models.selection.alert_rate import Peaks, risk_peaks
 from models.selection.bands import bands_of
+from schemas.bundle.manifest import ChurnTypes
 from schemas.event import Event
 from streamer.core.history.aggregates import DAY_MS
 from streamer.core.model.features import FEATURES

@@ -13,7 +13,7 @@ import pytest
 from schemas.dead_letter import read_dead_letter
 from schemas.errors import StateError
 from schemas.event import Event
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.poison import NOBODY, separate
 from streamer.core.history.token import as_array, hash_text, tokenise
 from streamer.core.model.risk_model import Encoding
