@@ -24,10 +24,11 @@ bench: $(DEV)  ## speed beside the peers; ARGS="--quick --report F"
 faults: $(DEV)  ## faults from outside under load, judged by a checker; ARGS="--seed 7 --report F"
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-lint: $(DEV)  ## linter, formatter and types
+lint: $(DEV)  ## linter, formatter, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/lint-imports
 
 audit: $(DEV)  ## vulnerable dependencies, unsafe code, secrets in the repository
 	$(BIN)/python .ci/audit_dependencies.py

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.bundle.manifest import ChurnTypes, VariantName
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 
 Variant = VariantName
 

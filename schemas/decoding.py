@@ -25,7 +25,8 @@ from schemas.event import (
     StrictEventMessage,
 )
 from schemas.malformed import malformed_by_decoder, malformed_id, malformed_time
-from schemas.timestamps import MILLISECONDS_PER_DAY, to_epoch_ms
+from schemas.timestamps import to_epoch_ms
+from schemas.units import DAY_MS
 from schemas.vendors import VENDORS, Vendor
 from schemas.vendors.loose_values import UNKNOWN_TYPE
 
@@ -38,7 +39,7 @@ MESSAGE_PACK: Final = "application/msgpack"
 EARLIEST_TIMESTAMP_MS: Final = 631_152_000_000
 """1990-01-01T00:00:00Z. Earlier times are seconds taken for milliseconds, or unset clocks."""
 
-MAX_AHEAD_MS: Final = MILLISECONDS_PER_DAY
+MAX_AHEAD_MS: Final = DAY_MS
 """How far an event may be ahead of its record's Kafka timestamp."""
 
 _EVENT_FIELDS: Final = frozenset(StrictEventMessage.__struct_fields__)

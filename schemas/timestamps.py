@@ -12,8 +12,9 @@ from typing import Annotated, Final
 
 import msgspec
 
+from schemas.units import DAY_MS
+
 MILLISECONDS_PER_SECOND: Final = 1_000
-MILLISECONDS_PER_DAY: Final = 86_400_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
@@ -26,7 +27,7 @@ _AWARE: Final = Annotated[datetime, msgspec.Meta(tz=True)]
 def to_epoch_ms(moment: datetime) -> int:
     """Milliseconds since the epoch of an aware ``datetime``; what is finer is cut off (towards the past)."""
     delta = moment - _EPOCH
-    return delta.days * MILLISECONDS_PER_DAY + delta.seconds * 1_000 + delta.microseconds // 1_000
+    return delta.days * DAY_MS + delta.seconds * 1_000 + delta.microseconds // 1_000
 
 
 def format_timestamp(epoch_ms: int) -> str:
@@ -66,7 +67,7 @@ def parse_instant(text: str) -> int:
             format_timestamp(epoch_ms)
             return epoch_ms
         if len(stripped) == len("2017-03-02"):
-            return (date.fromisoformat(stripped).toordinal() - _EPOCH_ORDINAL) * MILLISECONDS_PER_DAY
+            return (date.fromisoformat(stripped).toordinal() - _EPOCH_ORDINAL) * DAY_MS
         return parse_timestamp(stripped)
     except ValueError as error:
         raise ValueError(

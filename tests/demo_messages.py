@@ -13,7 +13,8 @@ from schemas.bundle.manifest import (
 )
 from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp, parse_timestamp
+from schemas.timestamps import format_timestamp, parse_timestamp
+from schemas.units import DAY_MS
 
 MODEL = ModelReference("test", "1", "0" * 64)
 GRID_S = (86_400, 4 * 86_400, 16 * 86_400)
@@ -23,7 +24,7 @@ START_MS = parse_timestamp("2017-03-01T12:00:00Z")
 
 def day(number: float) -> int:
     """Epoch milliseconds so many days after the start."""
-    return START_MS + int(number * MILLISECONDS_PER_DAY)
+    return START_MS + int(number * DAY_MS)
 
 
 def alert(

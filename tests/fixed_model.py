@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.event import EVENT_TYPES
-from streamer.core.alerts.decisions import Likely, Outlook
-from streamer.core.history.aggregates import AGGREGATES, DAY_MS
+from schemas.units import DAY_MS
+from streamer.core.history.aggregates import AGGREGATES
 from streamer.core.history.calendar import UTC, Calendar
 from streamer.core.history.token import TOKEN_BYTES, as_array, place
 from streamer.core.model.features import FEATURES
+from streamer.core.model.outlook import Likely, Outlook
 from streamer.core.model.reference import ReferencePoint
 from streamer.core.model.risk_model import Encoding
 

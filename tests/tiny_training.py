@@ -14,7 +14,7 @@ from models.loop.progress import Interruption, Stage
 from models.recipe import Recipe, Schedule, Size, Task
 from models.train_bundle import Bundled, train_bundle
 from schemas.event import Event, Item
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 
 START_MS = 1_483_228_800_000
 DAYS = 120

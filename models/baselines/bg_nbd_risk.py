@@ -15,7 +15,7 @@ from models.data.examples import Examples
 from models.fit.calibration import fit_platt
 from models.recipe import Task
 from schemas.bundle.manifest import ChurnTypes
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.insights.returns import returns_of
 
 _DAYS_A_WEEK: Final = 7.0

@@ -19,7 +19,7 @@ from models.data.examples import Examples, Moments, cut_moments, label
 from models.data.histories import Histories
 from models.recipe import Task
 from schemas.errors import ConfigurationError
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 
 CUT_EVERY_MS: Final = 7 * DAY_MS
 CUTS_BACK_MS: Final = 150 * DAY_MS

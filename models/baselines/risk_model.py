@@ -9,8 +9,8 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.alerts.decisions import NO_OUTLOOK, Outlook
 from streamer.core.history.calendar import Calendar
+from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 from streamer.core.model.reference import ReferencePoint
 from streamer.core.model.risk_model import Encoding, RiskModel
 

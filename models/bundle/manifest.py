@@ -27,7 +27,7 @@ from schemas.bundle.manifest import (
 )
 from schemas.event import EVENT_TYPES
 from schemas.timestamps import format_timestamp
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model.features import FEATURES
 
 _DECIMALS = 5

@@ -17,7 +17,7 @@ from models.data.histories import Histories, aggregates_at, next_churn_event
 from models.recipe import BIN_EDGES, Task
 from schemas.bundle.manifest import ChurnTypes
 from schemas.errors import ConfigurationError
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model.features import features_at
 
 

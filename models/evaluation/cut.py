@@ -13,7 +13,7 @@ from models.data.histories import Histories
 from models.recipe import Task
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 
 
 class Cut(NamedTuple):

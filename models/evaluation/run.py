@@ -17,7 +17,7 @@ from models.evaluation.leaks import leaks
 from models.evaluation.result import Difference, Evaluation
 from models.recipe import Task
 from schemas.timestamps import format_timestamp
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.insights.activity import segments_of
 from streamer.core.model.risk_metrics import auroc
 

@@ -23,7 +23,7 @@ from models.heads.spend import Spend
 from models.loop.epochs import Batch, Run, Training, Weights, train
 from models.network.query_head import FeatureEncoding
 from models.recipe import Schedule, Task
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 
 SPEND: Final = "spend head"
 NEXT_TYPE: Final = "next-type head"

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from models.data.histories import Histories, aggregates_at
 from models.recipe import Task
-from streamer.core.history.aggregates import COLUMN, DAY_MS
+from schemas.units import DAY_MS
+from streamer.core.history.aggregates import COLUMN
 from streamer.core.history.token import PURCHASE
 from streamer.core.model.features import features_at
 

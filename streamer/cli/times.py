@@ -8,8 +8,9 @@ from typing import Final
 import click
 
 from schemas.timestamps import parse_instant
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
-_UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "min": 60_000, "s": 1_000}
+_UNITS_MS: Final = {"d": DAY_MS, "h": HOUR_MS, "min": MINUTE_MS, "s": SECOND_MS}
 _WRITTEN: Final = re.compile(r"(\d+(?:\.\d+)?)(d|h|min|s)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from schemas.alert import Alert, DriverCode, DriverMessage, ExpectedValue
-from schemas.timestamps import MILLISECONDS_PER_DAY
+from schemas.units import DAY_MS
 from streamer.demo.judgement.evaluation import Confrontation, Evaluation
 
 SILENCE_CODES: Final[tuple[DriverCode, ...]] = ("days_since_last_purchase", "days_since_last_event")
@@ -142,13 +142,13 @@ def outcome_in_words(
 
     The verdict is ``returned`` (bought within the horizon), ``gone`` (did not) or ``open`` (not known yet).
     """
-    horizon_ms = horizon_days * MILLISECONDS_PER_DAY
+    horizon_ms = horizon_days * DAY_MS
     if next_purchase_ms is not None:
-        after = (next_purchase_ms - alert_ms) / MILLISECONDS_PER_DAY
+        after = (next_purchase_ms - alert_ms) / DAY_MS
         if next_purchase_ms - alert_ms <= horizon_ms:
             return "returned", f"Shopped again {in_days(after)} after the alert."
         return "gone", f"Shopped again only {in_days(after)} after the alert."
-    since = (clock_ms - alert_ms) / MILLISECONDS_PER_DAY
+    since = (clock_ms - alert_ms) / DAY_MS
     if clock_ms - alert_ms > horizon_ms:
         return "gone", f"Not seen again in the {in_days(since)} since the alert."
     return "open", f"Not seen in the {in_days(since)} since the alert; too early to tell."

@@ -11,9 +11,9 @@ import onnxruntime
 
 from schemas.bundle.manifest import AlertHeads, Manifest
 from schemas.event import EVENT_TYPES
-from streamer.core.alerts.decisions import Likely, Outlook
 from streamer.core.history.token import TOKEN_BYTES, as_array
 from streamer.core.model.alert_inputs import recent_codes
+from streamer.core.model.outlook import Likely, Outlook
 from streamer.inference.graphs.padding import padded
 
 ALERT_BATCH: Final = 256

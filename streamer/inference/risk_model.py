@@ -14,9 +14,9 @@ from typing import Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.alerts.decisions import NO_OUTLOOK, Outlook
 from streamer.core.history.aggregates import AGGREGATES
 from streamer.core.history.calendar import Calendar
+from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 from streamer.core.model.reference import ReferencePoint
 from streamer.core.model.risk_model import Encoding
 from streamer.core.model.transformer_inputs import TransformerInputs, transformer_inputs

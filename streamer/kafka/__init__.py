@@ -1,1 +1,1 @@
-"""The Kafka shell: Faust with batches of records as messages and one transaction a batch."""
+"""Kafka as everything here speaks to it: connections, topics, offsets, records read and published."""

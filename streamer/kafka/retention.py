@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+from schemas.timestamps import format_timestamp
+from schemas.units import DAY_MS
 
 
 def retention_warning(topic: str, configuration: Mapping[str, str], first_ms: int, now_ms: int) -> str | None:
@@ -23,7 +24,7 @@ def retention_warning(topic: str, configuration: Mapping[str, str], first_ms: in
     if "delete" not in configuration.get("cleanup.policy", "delete") or not 0 <= retention_ms < age_ms:
         return None
     return (
-        f"topic {topic} keeps records for {retention_ms / MILLISECONDS_PER_DAY:g} days by their own time, "
+        f"topic {topic} keeps records for {retention_ms / DAY_MS:g} days by their own time, "
         f"and the first event is of {format_timestamp(first_ms)}: Kafka will delete such records at its next "
         "check. Set retention.ms=-1 on the topic to keep them."
     )
@@ -45,9 +46,9 @@ def outage_warning(topic: str, configuration: Mapping[str, str], longest_outage_
     if "delete" not in configuration["cleanup.policy"]:
         return None
     retention_ms, retention_bytes = int(configuration["retention.ms"]), int(configuration["retention.bytes"])
-    if 0 <= retention_ms < longest_outage_days * MILLISECONDS_PER_DAY:
+    if 0 <= retention_ms < longest_outage_days * DAY_MS:
         return (
-            f"topic {topic} keeps records for {retention_ms / MILLISECONDS_PER_DAY:.3g} days, and workers "
+            f"topic {topic} keeps records for {retention_ms / DAY_MS:.3g} days, and workers "
             f"may be down for {longest_outage_days:g} (STREAMER_LONGEST_OUTAGE_DAYS): what is deleted before "
             "it is read is lost. Raise retention.ms of the topic."
         )

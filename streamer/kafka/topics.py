@@ -31,15 +31,16 @@ from schemas.topics import (
     TOPICS,
     with_prefix,
 )
+from schemas.units import DAY_MS
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.connection import connection_of
 from streamer.settings.settings import Settings
 
 APPENDED_BY_WORKER = (ALERTS, DECISIONS, DEAD_LETTERS)
-APPENDED_RETENTION_MS = 90 * 24 * 3600 * 1000
-FORWARDED_RETENTION_MS = 14 * 24 * 3600 * 1000
+APPENDED_RETENTION_MS = 90 * DAY_MS
+FORWARDED_RETENTION_MS = 14 * DAY_MS
 # By then at the latest Kafka compacts what is overwritten or deleted; by itself it may never do so.
-COMPACTION_LAG_MS = 7 * 24 * 3600 * 1000
+COMPACTION_LAG_MS = 7 * DAY_MS
 VISIBLE_DEADLINE_S = 30.0
 TABLE_NAME = "users"
 CHANGELOG_MAX_BYTES = 1024 * 1024

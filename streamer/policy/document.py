@@ -10,7 +10,8 @@ from typing import get_type_hints
 
 import msgspec
 
-from streamer.policy.file import HOUR_MS, PolicyFile
+from schemas.units import HOUR_MS
+from streamer.policy.file import PolicyFile
 from streamer.policy.transitions import transitions
 from streamer.settings.values import expected
 

@@ -13,9 +13,9 @@ from msgspec import Meta
 from schemas.bundle.manifest import Manifest
 from schemas.errors import ConfigurationError
 from schemas.timestamps import to_epoch_ms
-from streamer.core.alerts.policy import DAY_MS, Policy
+from schemas.units import DAY_MS, HOUR_MS
+from streamer.core.alerts.policy import Policy
 
-HOUR_MS = 3_600_000
 WIDEST_HYSTERESIS = 0.05
 """Where the file says nothing."""
 

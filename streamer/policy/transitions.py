@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
+from schemas.units import DAY_MS
 from streamer.core.alerts.alert_state import AlertState, Episode
 from streamer.core.alerts.decisions import Decision, Reason
 from streamer.core.alerts.lifecycle import Situation, consider, resolve
-from streamer.core.alerts.policy import DAY_MS, WEEK_MS, Policy
+from streamer.core.alerts.policy import WEEK_MS, Policy
 from streamer.core.history.calendar import UTC
 
 _NOON_MS = 2_000 * WEEK_MS + DAY_MS // 2

@@ -19,12 +19,13 @@ from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.timestamps import parse_timestamp
 from schemas.topics import ALERTS, with_prefix
+from schemas.units import DAY_MS
 from streamer.analysis.scoring.history import records_of
 from streamer.analysis.scoring.partition import OfflinePartition
 from streamer.inference.bundle import load_bundle
 from streamer.settings.loading import load_settings
 from streamer.worker.run import build_stage
-from tests.faults.shoppers import DAY_MS, MALFORMED, Sent
+from tests.faults.shoppers import MALFORMED, Sent
 
 HISTORY_DAYS: Final = 60
 KINDS: Final = ("purchase", "view", "add_to_cart", "remove_from_cart", "refund")

@@ -12,9 +12,8 @@ import msgspec
 
 from schemas.encoding import encode_event
 from schemas.event import Event, Item
+from schemas.units import DAY_MS, HOUR_MS
 
-DAY_MS: Final = 86_400_000
-HOUR_MS: Final = 3_600_000
 START_MS: Final = 1_483_228_800_000
 
 TYPES: Final = ("purchase", "purchase", "view", "add_to_cart", "remove_from_cart", "search", "refund")

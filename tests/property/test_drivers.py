@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.core.engine.batch_scoring import answer_explanations
 from streamer.core.engine.model_requests import Explain
-from streamer.core.history.aggregates import DAY_MS, empty, fold
+from streamer.core.history.aggregates import empty, fold
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array, tokenise
 from streamer.core.insights.drivers import log_odds

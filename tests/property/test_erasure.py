@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
@@ -18,7 +19,6 @@ from streamer.core.history.token import place
 from tests.fixed_model import FixedModel
 from tests.partition_run import partition_events
 from tests.property.test_partition import POLICY, START_MS, history, steps
-from tests.simulation.traffic import DAY_MS
 from tests.simulation.worker import Worker
 
 UNLIMITED = msgspec.structs.replace(POLICY, daily_budget=None)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.bundle.manifest import ArenaPrecision
+from schemas.units import DAY_MS
 from streamer.core.history.aggregates import AGGREGATES, advance, empty
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import TOKEN
@@ -22,7 +23,6 @@ from tests.bundles import Shopper, demo_bundle
 from tests.graphs_bundle import full_run, loaded, older
 
 RING = demo_bundle().manifest.exact_tokens
-DAY_MS = 86_400_000
 
 BUNDLES: dict[str, Callable[[], Bundle]] = {
     "older": older,

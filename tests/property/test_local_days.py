@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from models.data.histories import aggregates_at, collect
 from schemas.event import Event
-from streamer.core.alerts.policy import DAY_MS, Policy
+from schemas.units import DAY_MS
+from streamer.core.alerts.policy import Policy
 from streamer.core.history.aggregates import COLUMN, empty, fold
 from streamer.core.history.token import as_array
 from streamer.core.model.transformer_inputs import NUMBERS, transformer_inputs

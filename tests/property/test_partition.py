@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import streamer.core.engine.apply as core_apply
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.user_process import process_user
-from streamer.core.history.aggregates import DAY_MS
 from tests.fixed_model import FixedModel
 from tests.partition_run import PartitionRun, partition_events
 

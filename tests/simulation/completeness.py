@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from schemas.units import DAY_MS, HOUR_MS
 from tests.simulation.customer import SLACK, Batch, Customer, Terms
-from tests.simulation.traffic import DAY_MS, HOUR_MS
 
 
 class Since(NamedTuple):

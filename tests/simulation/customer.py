@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.engine.partition import Rules
 from tests.simulation.history import History, Sums
 from tests.simulation.models import SimulatedModel
-from tests.simulation.traffic import DAY_MS, Delivery
+from tests.simulation.traffic import Delivery
 
 SLACK = 1e-5
 """Features are 32-bit, and the witness computes with 64."""

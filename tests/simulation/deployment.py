@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.partition import Rules
 from streamer.core.erasure import Erasure
@@ -16,7 +17,7 @@ from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state
 from tests.simulation.customer import Terms
 from tests.simulation.models import MODELS
-from tests.simulation.traffic import DAY_MS, HOUR_MS, START_MS, USERS, VISITS, Delivery, Log
+from tests.simulation.traffic import START_MS, USERS, VISITS, Delivery, Log
 from tests.simulation.witness import Witness
 from tests.simulation.worker import Worker
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from schemas.event import Event
-from tests.simulation.traffic import DAY_MS
+from schemas.units import DAY_MS
 
 HALF_LIFE_MS = 45 * DAY_MS
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from schemas.units import DAY_MS, SECOND_MS
 from tests.simulation.deployment import POLICIES, Deployment, silences, sizes, visits
-from tests.simulation.traffic import DAY_MS, SECOND_MS, Visit
+from tests.simulation.traffic import Visit
 from tests.simulation.worker import Worker
 
 DISORDER_MS = POLICIES[0].disorder_ms

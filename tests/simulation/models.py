@@ -14,11 +14,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from schemas.units import DAY_MS
 from streamer.core.model.features import FEATURES
 from streamer.core.model.risk_model import Encoding, RiskModel
 from tests.fixed_model import FixedModel
 from tests.simulation.history import History, Sums
-from tests.simulation.traffic import DAY_MS
 
 _SILENCE = FEATURES.index("silence")
 _EVENTS = FEATURES.index("events")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from schemas.units import DAY_MS, HOUR_MS, SECOND_MS
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.partition import Rules
 from streamer.core.user_state import UserState, decode_state
 from tests.simulation.customer import Terms
 from tests.simulation.models import MODELS
-from tests.simulation.traffic import DAY_MS, HOUR_MS, SECOND_MS, START_MS, Log, Visit
+from tests.simulation.traffic import START_MS, Log, Visit
 from tests.simulation.witness import Witness
 from tests.simulation.worker import Worker
 

@@ -6,12 +6,10 @@ from itertools import product
 from typing import NamedTuple
 
 from schemas.event import Event
+from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.history.token import tokenise
 
-SECOND_MS = 1_000
-HOUR_MS = 3_600 * SECOND_MS
-DAY_MS = 24 * HOUR_MS
 START_MS = 1_483_228_800_000
 """Midnight, so that many visits fall just before or after a day's end."""
 

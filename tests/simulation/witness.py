@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.erasure import Erasure
 from tests.simulation.completeness import Since, check_competed, check_moment, check_nothing_missing, competes
@@ -20,7 +21,7 @@ from tests.simulation.rules_of_alerts import (
     check_risk,
     check_suppressed,
 )
-from tests.simulation.traffic import DAY_MS, HOUR_MS, Delivery
+from tests.simulation.traffic import Delivery
 
 NEVER_MS = -(2**62)
 FOR_NOW = ("sent", "held_out")

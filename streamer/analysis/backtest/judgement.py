@@ -12,13 +12,13 @@ from typing import Final
 
 import msgspec
 
-from schemas.timestamps import MILLISECONDS_PER_DAY
+from schemas.units import DAY_MS
 from streamer.analysis.backtest.outcomes import Outcomes, Silence
 from streamer.analysis.uplift.proportions import Interval, wilson
 from streamer.core.alerts.decisions import Decision
 
-WEEK_MS: Final = 7 * MILLISECONDS_PER_DAY
-MONTH_MS: Final = 365.25 / 12 * MILLISECONDS_PER_DAY
+WEEK_MS: Final = 7 * DAY_MS
+MONTH_MS: Final = 365.25 / 12 * DAY_MS
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ def judge(decisions: Sequence[Decision], outcomes: Outcomes, period: Period, use
         precision_interval=wilson(len(right), count) if count else None,
         departures=len(departures),
         recall=len(found) / len(departures) if departures else None,
-        median_lead_days=median(leads) / MILLISECONDS_PER_DAY if leads else None,
+        median_lead_days=median(leads) / DAY_MS if leads else None,
         flapping=_flapping(decisions, raised, outcomes) / count if count else None,
     )
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from schemas.encoding import encode_event
 from schemas.event import EVENT_TYPE_CODES, Event, Item
+from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.history.token import TOKEN, TokenArray, hash_text
 from streamer.kafka.publishing import KeyedRecord
 
@@ -18,8 +19,6 @@ START_MS: Final = 1_748_822_400_000
 EVENT_EVERY_MS: Final = 2
 """So far apart in event time that no silence begins while the benchmark runs."""
 
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 24 * HOUR_MS
 ITEMS: Final = 2_000
 CATEGORIES: Final = 40
 SHARES: Final = {"view": 0.5, "search": 0.12, "add_to_cart": 0.16, "remove_from_cart": 0.05, "purchase": 0.17}

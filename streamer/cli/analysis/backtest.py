@@ -13,7 +13,8 @@ import click
 from schemas.bundle.manifest import Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+from schemas.timestamps import format_timestamp
+from schemas.units import DAY_MS
 from streamer.analysis.backtest.budget import policy_for
 from streamer.analysis.backtest.judgement import Period
 from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
@@ -127,8 +128,8 @@ def _baselines(
         events,
         from_ms,
         churn_types=manifest.churn_definition.types,
-        horizon_ms=round(manifest.horizon_days * MILLISECONDS_PER_DAY),
-        active_ms=round(manifest.churn_definition.active_days * MILLISECONDS_PER_DAY),
+        horizon_ms=round(manifest.horizon_days * DAY_MS),
+        active_ms=round(manifest.churn_definition.active_days * DAY_MS),
         currency=settings.currency,
         like=model,
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from schemas.errors import ConfigurationError
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+from schemas.timestamps import format_timestamp
+from schemas.units import DAY_MS
 from streamer.cli.analysis.backtest import COLUMNS, cells_of
 from streamer.cli.analysis.evaluation import Answer, EvaluationQuestion, answer, doubt, question
 from streamer.cli.progress_line import ProgressLine
@@ -152,8 +153,8 @@ def _figures(bundle: Bundle, asked: EvaluationQuestion, found: Answer, seconds: 
         "model": {"name": manifest.name, "version": manifest.version, "sha256": bundle.sha256},
         "training_window": manifest.training_window,
         "churn_types": asked.churn_types,
-        "horizon_days": asked.horizon_ms / MILLISECONDS_PER_DAY,
-        "active_days": asked.active_ms / MILLISECONDS_PER_DAY,
+        "horizon_days": asked.horizon_ms / DAY_MS,
+        "active_days": asked.active_ms / DAY_MS,
         "at": [format_timestamp(at) for at in asked.at_ms],
         "baselines_know_until": format_timestamp(found.beside.fitted_until_ms),
         "warning": doubt(asked),
@@ -167,7 +168,7 @@ def _figures(bundle: Bundle, asked: EvaluationQuestion, found: Answer, seconds: 
 
 
 def _days(milliseconds: int) -> str:
-    return f"{milliseconds / MILLISECONDS_PER_DAY:g} days"
+    return f"{milliseconds / DAY_MS:g} days"
 
 
 def _write(option: str, path: Path, text: str) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from schemas.bundle.manifest import AlertHeads, Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp, parse_timestamp
+from schemas.timestamps import format_timestamp, parse_timestamp
+from schemas.units import DAY_MS
 from streamer.analysis.backtest.budget import policy_for
 from streamer.analysis.backtest.judgement import WEEK_MS, Period
 from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
@@ -74,15 +75,15 @@ def question(
             f"--churn-types {churn_types}: the bundle foretells the absence of {_named(definition.types)}: "
             f"leave the option out, or train a bundle with --churn-types {churn_types}"
         )
-    served_ms = round(manifest.horizon_days * MILLISECONDS_PER_DAY)
+    served_ms = round(manifest.horizon_days * DAY_MS)
     if horizon_ms not in (None, served_ms):
-        days = f"{horizon_ms / MILLISECONDS_PER_DAY:g}d"
+        days = f"{horizon_ms / DAY_MS:g}d"
         raise ConfigurationError(
             f"--horizon {days}: the bundle looks {manifest.horizon_days:g} days ahead: leave the option out, "
             f"or train a bundle with --horizon {days}"
         )
     if active_ms is None:
-        active_ms = round(definition.active_days * MILLISECONDS_PER_DAY)
+        active_ms = round(definition.active_days * DAY_MS)
     until_ms = parse_timestamp(manifest.training_window.to)
     return EvaluationQuestion(at_ms, definition.types, served_ms, active_ms, until_ms)
 

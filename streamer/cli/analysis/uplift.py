@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from schemas.timestamps import MILLISECONDS_PER_DAY
 from schemas.topics import DECISIONS, EVENTS
+from schemas.units import DAY_MS
 from streamer.analysis.uplift import sources
 from streamer.analysis.uplift.estimate import Estimate, estimate
 from streamer.analysis.uplift.outcome import Outcome, Returned, first_raises, outcome
@@ -56,7 +56,7 @@ def command(
     raises = first_raises(sources.decisions(decisions, settings))
     found = outcome(raises, sources.events(events, settings), horizon_ms, any_event=churn_types == "any")
     figures = estimate(found.sent, found.held_out, effect / 100)
-    days = horizon_ms / MILLISECONDS_PER_DAY
+    days = horizon_ms / DAY_MS
     for line in _told(found, figures, "bought" if churn_types == "purchase" else "returned", days):
         click.echo(line)
     if raises.in_both:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from schemas.alert import DriverCode
+from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 
 Transition = Literal["raised", "escalated", "deescalated", "resolved"]
 Reason = Literal["crossed", "silence", "purchase", "recovered", "expired", "erased", "late_event"]
@@ -19,27 +20,6 @@ class Driver(NamedTuple):
     value: float | None
     usual: float | None
     importance: float
-
-
-class Likely(NamedTuple):
-    """What is likeliest to come, and how likely it is."""
-
-    name: str
-    probability: float
-
-
-class Outlook(NamedTuple):
-    """What is to be expected of a user; ``None`` for what is not known.
-
-    ``spend``: money, less refunds, within the horizon. ``action``, ``category``: of the user's next event.
-    """
-
-    spend: float | None = None
-    action: Likely | None = None
-    category: Likely | None = None
-
-
-NO_OUTLOOK: Final = Outlook()
 
 
 class Decision(NamedTuple):

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import ConfigurationError
+from schemas.units import DAY_MS
 
-DAY_MS: Final = 86_400_000
 WEEK_MS: Final = 7 * DAY_MS
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streamer.core.alerts.decisions import NO_OUTLOOK, Driver, Outlook
+from streamer.core.alerts.decisions import Driver
 from streamer.core.history.ring import Placed
+from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 from streamer.core.user_state import UserState
 
 

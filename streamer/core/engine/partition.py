@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from schemas.units import HOUR_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.apply import Applied, apply
@@ -29,7 +30,7 @@ LAGS_MS = 30_000
 ALWAYS_MS = -NEVER_MS
 """A moment that no clock reaches."""
 
-REVIEW_SPREAD_MS = 3_600_000
+REVIEW_SPREAD_MS = HOUR_MS
 """After a change of policy, model or the states' version every user is looked at again within this time.
 
 One whose newest event is ahead of the clock is looked at once that event's moment has come.

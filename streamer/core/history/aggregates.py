@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from schemas.units import DAY_MS
 from streamer.core.history.calendar import Calendar
 from streamer.core.history.token import PURCHASE, REFUND, TokenArray, as_array
 
 Aggregates = npt.NDArray[np.float64]
 
-DAY_MS: Final = 86_400_000
 HALF_LIVES_DAYS: Final = (4.0, 14.0, 45.0)
 GAP_SMOOTHING: Final = 0.3
 

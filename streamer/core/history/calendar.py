@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from schemas.timestamps import MILLISECONDS_PER_DAY
+from schemas.units import DAY_MS
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Calendar:
 
     def days(self, times_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The number of the local day at ``times_ms`` (epoch ms), NaN at NaN."""
-        days = np.floor(self.local_ms(times_ms) / MILLISECONDS_PER_DAY)
+        days = np.floor(self.local_ms(times_ms) / DAY_MS)
         return np.maximum(days, self._least_days[self._spans(times_ms)]) if self.transitions_ms else days
 
     def next_midnight_ms(self, after_ms: int) -> int:
         """When the local day of ``after_ms`` ends: the first moment (epoch ms) of a later day."""
         span = bisect_right(self.transitions_ms, after_ms)
-        begun = (after_ms + self.offsets_ms[span]) // MILLISECONDS_PER_DAY
-        midnight_ms = (max(begun, self._begun[span]) + 1) * MILLISECONDS_PER_DAY
+        begun = (after_ms + self.offsets_ms[span]) // DAY_MS
+        midnight_ms = (max(begun, self._begun[span]) + 1) * DAY_MS
         later_ms = self.transitions_ms[span:]
         # A clock turned forward may leave midnight out: the day then begins with what comes instead.
         moments_ms = (
@@ -60,7 +60,7 @@ class Calendar:
     def _begun(self) -> tuple[int, ...]:
         """The latest day that had begun before each span between transitions."""
         days = [
-            (end_ms - 1 + offset_ms) // MILLISECONDS_PER_DAY
+            (end_ms - 1 + offset_ms) // DAY_MS
             for end_ms, offset_ms in zip(self.transitions_ms, self.offsets_ms, strict=False)
         ]
         return tuple(accumulate(days, max, initial=-_FOREVER))

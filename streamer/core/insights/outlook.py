@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from streamer.core.alerts.decisions import Outlook
 from streamer.core.history.aggregates import AGGREGATES, COLUMN
+from streamer.core.model.outlook import Outlook
 
 LEAST_PURCHASES: Final = 2
 """Purchases from which an expected value is told."""

@@ -6,7 +6,8 @@ import math
 import struct
 from typing import Final, NamedTuple
 
-from streamer.core.history.aggregates import AGGREGATES, COLUMN, DAY_MS
+from schemas.units import DAY_MS
+from streamer.core.history.aggregates import AGGREGATES, COLUMN
 
 LEAST_DAYS: Final = 3
 """Distinct days with a purchase, or a visit, from which the mean gap between them is told."""

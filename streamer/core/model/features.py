@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.history.aggregates import COLUMN, DAY_MS, Aggregates, decay
+from schemas.units import DAY_MS
+from streamer.core.history.aggregates import COLUMN, Aggregates, decay
 
 FEATURES: Final = (
     "silence",  # log1p days since the last event

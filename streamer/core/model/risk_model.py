@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from streamer.core.alerts.decisions import Outlook
 from streamer.core.history.calendar import Calendar
+from streamer.core.model.outlook import Outlook
 from streamer.core.model.reference import ReferencePoint
 
 

@@ -7,11 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.history.calendar import Calendar
 from streamer.core.history.token import TokenArray
-
-HOUR_MS: Final = 3_600_000
 
 NUMBERS: Final = (
     "gap",  # log1p hours since the user's event before

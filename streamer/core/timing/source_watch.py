@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from streamer.core.alerts.policy import DAY_MS
+from schemas.units import DAY_MS, MINUTE_MS
 
-LEAST_QUIET_MS = 30 * 60_000
+LEAST_QUIET_MS = 30 * MINUTE_MS
 LARGEST_GAPS = 10
 """How many times the largest gap of the last week the source may be quiet."""
 

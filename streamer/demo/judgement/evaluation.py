@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+from schemas.timestamps import format_timestamp
+from schemas.units import DAY_MS
 from streamer.core.model.risk_metrics import auroc, brier, ece
 from streamer.demo.judgement.households import Households
 
@@ -77,8 +78,8 @@ def evaluate(
 
     Without anybody at risk every figure is 0.
     """
-    horizon_ms = int(horizon_days * MILLISECONDS_PER_DAY)
-    chosen = snapshot.last_ms >= snapshot.at_ms - int(active_days * MILLISECONDS_PER_DAY)
+    horizon_ms = int(horizon_days * DAY_MS)
+    chosen = snapshot.last_ms >= snapshot.at_ms - int(active_days * DAY_MS)
     churned = np.array(
         [
             not households.purchase_within(user_id, snapshot.at_ms, snapshot.at_ms + horizon_ms)
@@ -112,7 +113,7 @@ def confront(
     alerts: Sequence[RaisedAlert], households: Households, since_ms: int, end_ms: int, horizon_days: float
 ) -> Confrontation:
     """Judge the alerts raised from ``since_ms`` until a horizon before ``end_ms``, the end of the data."""
-    horizon_ms = int(horizon_days * MILLISECONDS_PER_DAY)
+    horizon_ms = int(horizon_days * DAY_MS)
     judged = [alert for alert in alerts if since_ms <= alert.raised_ms <= end_ms - horizon_ms]
     leads_ms: list[int] = []
     for alert in judged:
@@ -127,7 +128,7 @@ def confront(
         judged=len(judged),
         right=len(leads_ms),
         too_late_to_judge=sum(alert.raised_ms > max(end_ms - horizon_ms, since_ms - 1) for alert in alerts),
-        median_lead_days=round(median(leads_ms) / MILLISECONDS_PER_DAY, 3) if leads_ms else None,
+        median_lead_days=round(median(leads_ms) / DAY_MS, 3) if leads_ms else None,
     )
 
 

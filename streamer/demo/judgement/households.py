@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from statistics import median
 
-from schemas.timestamps import MILLISECONDS_PER_DAY
+from schemas.units import DAY_MS
 
 LEAST_SHOPPING_DAYS = 3
 """Shopping days from which a usual pace can be told."""
@@ -54,7 +54,7 @@ class Households:
 
     def usual_gap_days(self, user_id: str, until_ms: int) -> float | None:
         """Median days between shopping days up to ``until_ms``; ``None`` where there are too few to tell."""
-        days = sorted({time // MILLISECONDS_PER_DAY for time in self.purchases(user_id, until_ms)})
+        days = sorted({time // DAY_MS for time in self.purchases(user_id, until_ms)})
         if len(days) < LEAST_SHOPPING_DAYS:
             return None
         return float(median(after - before for before, after in pairwise(days)))

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from schemas.alert import BANDS
 from schemas.bundle.manifest import BandEdges
 from schemas.score import Score
-from schemas.timestamps import MILLISECONDS_PER_DAY, parse_timestamp
+from schemas.timestamps import parse_timestamp
+from schemas.units import DAY_MS
 from streamer.demo.judgement.evaluation import Snapshot
 
 Floats = npt.NDArray[np.float64]
@@ -79,7 +80,7 @@ class Population:
         for partition, clock_ms in self._clocks_ms.items():
             moments[partition] = clock_ms
         at = moments[self._partition[:count]]
-        active = self._last_ms[:count] >= at - active_days * MILLISECONDS_PER_DAY
+        active = self._last_ms[:count] >= at - active_days * DAY_MS
         levels = np.searchsorted(self._edges, self.risks(at)[active], side="right")
         return BandCounts(*np.bincount(levels, minlength=len(BANDS) + 1).tolist())
 

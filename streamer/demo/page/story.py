@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from schemas.alert import Alert, Band
-from schemas.timestamps import MILLISECONDS_PER_DAY, parse_timestamp
+from schemas.timestamps import parse_timestamp
+from schemas.units import DAY_MS
 from streamer.demo.audience.alert_log import AlertLog
 from streamer.demo.judgement.households import Households
 from streamer.demo.wording import alert_in_words, habit, outcome_in_words, percent, resolution
@@ -75,10 +76,10 @@ def tell(alert_id: str, alerts: AlertLog, households: Households, clock_ms: int)
     verdict, outcome = outcome_in_words(raised_ms, following, clock_ms, horizon_days)
     last_ms = parse_timestamp(opening.data.last_event_at)
     from_ms = max(
-        min(raised_ms, last_ms) - DAYS_BEFORE * MILLISECONDS_PER_DAY,
-        (households.first_ms or 0) - MILLISECONDS_PER_DAY,
+        min(raised_ms, last_ms) - DAYS_BEFORE * DAY_MS,
+        (households.first_ms or 0) - DAY_MS,
     )
-    to_ms = raised_ms + DAYS_AFTER * MILLISECONDS_PER_DAY
+    to_ms = raised_ms + DAYS_AFTER * DAY_MS
     known = households.purchases(user_id, clock_ms)
     return Story(
         alert_id=alert_id,
@@ -92,7 +93,7 @@ def tell(alert_id: str, alerts: AlertLog, households: Households, clock_ms: int)
         purchases_so_far=len(known),
         last_purchase_ms=last_ms,
         silence_until_ms=min(following or clock_ms, to_ms),
-        horizon_until_ms=raised_ms + int(horizon_days * MILLISECONDS_PER_DAY),
+        horizon_until_ms=raised_ms + int(horizon_days * DAY_MS),
         revisions=[_revision(alert, opening) for alert in revisions],
         curve=[CurvePoint(point.silent_for_s, point.probability) for point in alerts.curve(alert_id)],
         verdict=verdict,

@@ -1,1 +1,1 @@
-"""How a deployment is: what each partition says beside its committed offset, and all of it together."""
+"""How a deployment is: what needs attention, and the words for it."""

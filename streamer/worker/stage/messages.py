@@ -8,9 +8,17 @@ from hashlib import sha256
 
 import msgspec
 
-from schemas.alert import BANDS, AlertData, ExpectedValue, NextAction, NextCategoryMessage, Risk, alert_of
+from schemas.alert import (
+    BANDS,
+    AlertData,
+    ExpectedValue,
+    NextAction,
+    NextCategoryMessage,
+    OutlookMessage,
+    Risk,
+    alert_of,
+)
 from schemas.alert import DriverMessage as DriverMessage
-from schemas.alert import OutlookMessage as OutlookMessage
 from schemas.bundle.manifest import ChurnDefinition
 from schemas.decision import DecisionMessage as DecisionMessage
 from schemas.encoding import JSON_HEADERS, alert_headers, encode_alert, encode_decision, encode_score
@@ -18,8 +26,9 @@ from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
-from streamer.core.alerts.decisions import Decision, Driver, Outlook
+from streamer.core.alerts.decisions import Decision, Driver
 from streamer.core.alerts.policy import Policy
+from streamer.core.model.outlook import Outlook
 from streamer.core.user_state import UserState
 from streamer.worker.stage.protocol import Message
 from streamer.worker.stage.repartition import unpack_origin

@@ -14,12 +14,11 @@ from aiokafka import AIOKafkaProducer
 from schemas.event import Event, Item
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, SCORES
+from schemas.units import MINUTE_MS
 from streamer.data.files import read_events, write_events
 from tests.integration.conftest import Broker
 from tests.integration.data.test_replay import START_MS, history
 from tests.integration.shop import Shop
-
-MINUTE_MS = 60_000
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Any
 
 from schemas.event import Event
 from schemas.timestamps import parse_timestamp
+from schemas.units import DAY_MS
 from streamer.cli import run
 from streamer.data.files import write_events
 from streamer.inference.bundle import load_bundle
@@ -27,7 +28,6 @@ from tests.integration.conftest import Broker
 from tests.integration.shop import Shop, wait_for
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "going-live.md"
-DAY_MS = 86_400_000
 DAYS = 200
 DOUBT = 0.15
 """In log odds: a crossing is noticed a little after the edge, as the curve is known at some silences only."""

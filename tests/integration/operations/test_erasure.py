@@ -26,6 +26,7 @@ from schemas.erasure import ErasureRequest
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DEAD_LETTERS, ERASURES, EVENTS, SCORES
+from schemas.units import DAY_MS, HOUR_MS
 from streamer.kafka.topics import changelog_topic
 from tests.integration.conftest import Broker
 from tests.integration.documents.test_docs import blocks
@@ -33,8 +34,6 @@ from tests.integration.shop import Sent, Shop, wait_for
 from tests.integration.worker.test_worker_kills import shopping
 from tests.table_files import files_with
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 FORCED = {
     "segment.ms": "100",
     "min.cleanable.dirty.ratio": "0.0001",

@@ -12,12 +12,12 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from schemas.units import DAY_MS
 from tests.integration.conftest import Broker
 from tests.integration.shop import Shop
 
 NOW = time.time_ns() // 1_000_000
 GOOD = {"event_id": "e1", "user_id": "u1", "type": "purchase", "timestamp": NOW, "value": 7.5}
-DAY_MS = 86_400_000
 
 
 def changed(**fields: object) -> bytes:

@@ -10,10 +10,9 @@ from pathlib import Path
 from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.topics import ALERTS, EVENTS
+from schemas.units import DAY_MS
 from tests.integration.conftest import Broker
 from tests.integration.shop import Shop, wait_for
-
-DAY_MS = 86_400_000
 
 
 def test_wall_time_alone_raises_an_alert(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:

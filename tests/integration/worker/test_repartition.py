@@ -20,6 +20,7 @@ from schemas.event import Event
 from schemas.score import Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, EVENTS, REPARTITION, SCORES
+from schemas.units import DAY_MS
 from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state
 from streamer.kafka.topics import changelog_topic
@@ -33,7 +34,6 @@ PARTITIONS = 4
 LOAD_PER_S = 1000
 USERS = 120
 EVENTS_SENT = 4_000
-DAY_MS = 86_400_000
 
 
 def test_killed_and_rebalanced_mid_load_two_topics_a_partition_apply_each_record_once(

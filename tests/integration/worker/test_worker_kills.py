@@ -10,13 +10,13 @@ from pathlib import Path
 from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.topics import ALERTS, DECISIONS, EVENTS, SCORES
+from schemas.units import DAY_MS
 from streamer.kafka.topics import changelog_topic
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY, decode_record
 from tests.contract.test_json_schema import VALIDATORS
 from tests.integration.conftest import Broker
 from tests.integration.shop import Sent, Shop
 
-DAY_MS = 86_400_000
 START = 1_483_228_800_000
 TYPES = ("purchase", "purchase", "view", "add_to_cart", "remove_from_cart")
 

@@ -11,6 +11,7 @@ import pytest
 from models.baselines.alerts import fit_baselines
 from schemas.errors import ConfigurationError
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.analysis.backtest.budget import edge_for, with_watch_edge
 from streamer.analysis.backtest.judgement import Period, judge
 from streamer.analysis.backtest.outcomes import Outcomes
@@ -21,7 +22,6 @@ from streamer.core.alerts.policy import Policy
 from streamer.data.files import write_events
 from tests.fixed_model import FixedModel
 
-DAY_MS = 86_400_000
 START = 1_483_228_800_000
 HORIZON_DAYS = 10
 POLICY = Policy(edges=(0.5, 0.7, 0.9), horizon_ms=HORIZON_DAYS * DAY_MS)

@@ -13,12 +13,12 @@ from schemas.decision import DecisionAction, DecisionMessage
 from schemas.encoding import encode_decision
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
+from schemas.units import DAY_MS
 from streamer.analysis.uplift.estimate import estimate
 from streamer.analysis.uplift.outcome import Outcome, Returned, first_raises, outcome
 from streamer.cli import run
 from streamer.data.files import write_events
 
-DAY_MS = 86_400_000
 START_MS = 1_483_228_800_000
 HORIZON_MS = 28 * DAY_MS
 

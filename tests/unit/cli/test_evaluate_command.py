@@ -16,7 +16,8 @@ from models.evaluation.candidates import of_model
 from models.evaluation.cut import cuts_at
 from models.recipe import Task
 from schemas.event import Event, Item
-from schemas.timestamps import MILLISECONDS_PER_DAY, parse_instant
+from schemas.timestamps import parse_instant
+from schemas.units import DAY_MS
 from streamer.cli import run
 from streamer.core.model.risk_metrics import auroc
 from streamer.data.files import read_events, write_events
@@ -37,7 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for user in range(100):
         day, gap = float(random.uniform(0, 20)), float(random.uniform(2, 14))
         while day < 364:
-            moment = start + round(day * MILLISECONDS_PER_DAY)
+            moment = start + round(day * DAY_MS)
             items = tuple(
                 Item(item_id=str(item), category=f"c{item % 9}", price=float(item % 17), quantity=1.0)
                 for item in random.integers(1, 500, random.integers(1, 9)).tolist()
@@ -104,15 +105,15 @@ def test_the_bundles_row_judges_the_scores_of_streamer_score(
     cut = "2017-12-01"
     assert run(["score", str(shop), "--bundle", str(DEMO_BUNDLE), "--at", cut, "--out", str(scored)]) == 0
     scores = {line["user_id"]: line["risk"] for line in map(json.loads, scored.read_text().splitlines())}
-    at_ms, horizon_ms = parse_instant(cut), 28 * MILLISECONDS_PER_DAY
+    at_ms, horizon_ms = parse_instant(cut), 28 * DAY_MS
     events = list(read_events(shop))
-    (here,) = cuts_at(collect(events), [at_ms], Task(at_ms, horizon_ms, 60 * MILLISECONDS_PER_DAY))
+    (here,) = cuts_at(collect(events), [at_ms], Task(at_ms, horizon_ms, 60 * DAY_MS))
     users = sorted({event.user_id for event in events})
     risks = of_model(OnnxRiskModel(load_bundle(DEMO_BUNDLE), 64), lambda _done: None)(here)
     for user, risk in zip(here.user.tolist(), risks.tolist(), strict=True):
         assert risk == pytest.approx(scores[users[user]], abs=1e-6)
     # The same by hand: the last event of each user before the cut, and whether another came after it.
-    active = {e.user_id for e in events if at_ms - 60 * MILLISECONDS_PER_DAY <= e.timestamp < at_ms}
+    active = {e.user_id for e in events if at_ms - 60 * DAY_MS <= e.timestamp < at_ms}
     back = {e.user_id for e in events if at_ms <= e.timestamp < at_ms + horizon_ms}
     by_hand = auroc([user not in back for user in sorted(active)], [scores[user] for user in sorted(active)])
     row = next(r for r in report_of(judged)["rows"] if r["at"] == "2017-12-01T00:00:00Z")
@@ -271,7 +272,7 @@ def test_a_bundle_trained_on_older_data_leaves_the_baselines_nothing_to_learn(
 ) -> None:
     start = parse_instant("2018-01-01")
     events = [
-        Event(f"{user}-{day}", f"u{user}", "purchase", start + day * MILLISECONDS_PER_DAY)
+        Event(f"{user}-{day}", f"u{user}", "purchase", start + day * DAY_MS)
         for user in range(5)
         for day in range(0, 60 + 20 * user, 5)
     ]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from schemas.errors import StateError
+from schemas.units import DAY_MS
 from streamer.core.alerts.alert_state import AlertState, Episode
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.partition import REVIEW_SPREAD_MS
@@ -25,7 +26,6 @@ from tests.partition_run import PartitionRun
 STORED = Path(__file__).parents[2] / "fixtures" / "states"
 """Two users as each version stored them: ``few`` has three purchases, ``many`` more events than the ring."""
 
-DAY_MS = 86_400_000
 STORED_AT_MS = 1_483_228_800_000 + 25 * DAY_MS
 
 

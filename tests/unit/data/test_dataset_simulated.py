@@ -19,11 +19,12 @@ from schemas.decoding import decode_event
 from schemas.encoding import encode_event
 from schemas.errors import ConfigurationError
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.cli import run
 from streamer.data.datasets.simulated import SPAN_START_MS, Shop
 from streamer.data.datasets.simulated.actions import actions_of
 from streamer.data.datasets.simulated.draws import Draws
-from streamer.data.datasets.simulated.sessions import DAY_MS, Sessions, draw_sessions
+from streamer.data.datasets.simulated.sessions import Sessions, draw_sessions
 from streamer.data.datasets.simulated.truth import drifting_after, truth_of
 
 USERS, DAYS, CUT, HORIZON, ACTIVE = 4_000, 180, 150 * DAY_MS, 14 * DAY_MS, 45 * DAY_MS

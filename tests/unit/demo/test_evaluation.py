@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from schemas.timestamps import MILLISECONDS_PER_DAY
+from schemas.units import DAY_MS
 from streamer.demo.judgement.evaluation import RaisedAlert, Snapshot, confront, evaluate
 from streamer.demo.judgement.households import Households
 from tests.demo_messages import day
@@ -72,7 +72,7 @@ def test_an_alert_is_right_when_no_purchase_follows_within_the_horizon() -> None
 def test_alerts_within_a_horizon_of_the_end_stay_open() -> None:
     known = households({"u": [0]})
     end = day(100)
-    last_judged = end - 28 * MILLISECONDS_PER_DAY
+    last_judged = end - 28 * DAY_MS
     alerts = [RaisedAlert("u", day(14)), RaisedAlert("u", last_judged), RaisedAlert("u", last_judged + 1)]
     confronted = confront(alerts, known, since_ms=day(15), end_ms=end, horizon_days=28)
     assert (confronted.judged, confronted.right, confronted.too_late_to_judge) == (1, 1, 1)

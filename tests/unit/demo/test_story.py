@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.encoding import encode_alert, encode_score
-from schemas.timestamps import MILLISECONDS_PER_DAY
+from schemas.units import DAY_MS
 from streamer.demo.audience.alert_log import AlertLog
 from streamer.demo.audience.audience import ALERTS_A_FRAME, Audience
 from streamer.demo.page.alert_search import search_alerts
@@ -79,7 +79,7 @@ def test_a_story_knows_nothing_beyond_the_clock(audience: Audience) -> None:
     assert story.verdict == "open"
     assert story.purchases == [day(2)]
     assert story.silence_until_ms == day(50)
-    assert story.horizon_until_ms == day(41) + 28 * MILLISECONDS_PER_DAY
+    assert story.horizon_until_ms == day(41) + 28 * DAY_MS
 
 
 def test_an_unknown_alert_has_no_story(audience: Audience) -> None:

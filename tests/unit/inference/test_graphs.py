@@ -27,11 +27,11 @@ from schemas.bundle.manifest import (
 )
 from schemas.bundle.shared_weights import with_weights
 from schemas.errors import BundleError
-from streamer.core.alerts.decisions import NO_OUTLOOK
 from streamer.core.history.aggregates import empty, fold
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array
 from streamer.core.model.features import features_at
+from streamer.core.model.outlook import NO_OUTLOOK
 from streamer.core.model.transformer_inputs import TransformerInputs
 from streamer.inference.bundle import load_bundle
 from streamer.inference.graphs.transformer_graphs import without_rebuild

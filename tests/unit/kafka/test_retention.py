@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.units import DAY_MS
 from streamer.kafka.retention import retention_warning
 
-DAY_MS = 86_400_000
 NOW_MS = 1_700_000_000_000
 
 

@@ -11,9 +11,9 @@ import pytest
 from schemas.decoding import content_type_of, decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import MAX_EVENT_BYTES, Event, Item, Skipped
+from schemas.units import DAY_MS
 
 RECORD_MS = 1_488_500_000_000
-DAY_MS = 86_400_000
 FIELDS: dict[str, Any] = {
     "event_id": "e1",
     "user_id": "u7",

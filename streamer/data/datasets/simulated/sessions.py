@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from schemas.units import DAY_MS
 from streamer.data.datasets.simulated.draws import Draws, Floats, Integers
 
 Booleans = npt.NDArray[np.bool_]
 
-DAY_MS: Final = 86_400_000
 STARTING_SHARE: Final = 1 / 3
 MEAN_GAP_MEDIAN_DAYS: Final = 4.0
 MEAN_GAP_SIGMA: Final = 0.5

@@ -12,10 +12,11 @@ from msgspec import Struct
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.timestamps import format_timestamp, parse_timestamp
+from schemas.units import DAY_MS
 from streamer.data.datasets.simulated.actions import BUY, EVENT_TYPES, SEARCH, actions_of, items_of
 from streamer.data.datasets.simulated.catalogue import ITEMS, POPULARITY, draw_catalogue
 from streamer.data.datasets.simulated.draws import Draws
-from streamer.data.datasets.simulated.sessions import DAY_MS, draw_sessions
+from streamer.data.datasets.simulated.sessions import draw_sessions
 from streamer.data.datasets.simulated.truth import truth_of
 
 SPAN_START_MS: Final = parse_timestamp("2025-01-01T00:00:00Z")

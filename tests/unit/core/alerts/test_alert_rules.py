@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
-from streamer.core.history.aggregates import DAY_MS
 from streamer.core.history.token import tokenise
 from streamer.core.timing.clock import NEVER_MS, clock_after
 from tests.fixed_model import FixedModel

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.core.alerts.alert_state import AlertState, Episode
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.lifecycle import Situation, consider
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.partition import REVIEW_SPREAD_MS
-from streamer.core.history.aggregates import DAY_MS
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import tokenise
 from streamer.settings.time_zone import calendar_of

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from schemas.errors import ConfigurationError
+from schemas.units import DAY_MS
 from streamer.core.alerts.alert_state import AlertState
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.lifecycle import Situation, Verdict, consider, resolve
-from streamer.core.alerts.policy import DAY_MS, WEEK_MS, Policy
+from streamer.core.alerts.policy import WEEK_MS, Policy
 from streamer.core.history.calendar import UTC
 from streamer.settings.time_zone import calendar_of
 

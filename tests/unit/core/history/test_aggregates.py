@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from schemas.event import Event, Item
-from streamer.core.history.aggregates import COLUMN, DAY_MS, advance, count_late, empty, fold
+from schemas.units import DAY_MS
+from streamer.core.history.aggregates import COLUMN, advance, count_late, empty, fold
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array, tokenise
 from streamer.core.model.features import FEATURES, features_at

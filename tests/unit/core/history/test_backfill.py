@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.event import Event
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from tests.fixed_model import FixedModel
 from tests.partition_run import PartitionRun, partition_events
 from tests.unit.core.alerts.test_alert_rules import POLICY, START

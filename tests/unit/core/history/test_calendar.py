@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import ConfigurationError
+from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.history.calendar import UTC
 from streamer.settings.time_zone import calendar_of
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 EPOCH = datetime(1970, 1, 1)
 ZONES = (
     "UTC",

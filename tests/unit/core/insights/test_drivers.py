@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.history.aggregates import AGGREGATES, DAY_MS, advance, empty
+from streamer.core.history.aggregates import AGGREGATES, advance, empty
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array, tokenise
 from streamer.core.insights.drivers import COALITIONS, GROUPS, importances, log_odds

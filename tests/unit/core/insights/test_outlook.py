@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from schemas.alert import Alert, ExpectedValue, NextAction, NextCategoryMessage
-from schemas.alert import OutlookMessage as OutlookMessage
+from schemas.alert import Alert, ExpectedValue, NextAction, NextCategoryMessage, OutlookMessage
 from schemas.event import Event
 from schemas.parts import ModelReference
-from streamer.core.alerts.decisions import NO_OUTLOOK, Decision, Likely, Outlook
+from schemas.units import DAY_MS
+from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
-from streamer.core.history.aggregates import DAY_MS, advance, empty
+from streamer.core.history.aggregates import advance, empty
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array, tokenise
 from streamer.core.insights.outlook import known_outlook
+from streamer.core.model.outlook import NO_OUTLOOK, Likely, Outlook
 from streamer.worker.stage.messages import Messages
 from tests.fixed_model import FixedModel
 from tests.partition_run import PartitionRun, partition_events

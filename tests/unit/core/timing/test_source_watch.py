@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from streamer.core.alerts.policy import DAY_MS
+from schemas.units import DAY_MS, MINUTE_MS
 from streamer.core.timing.source_watch import LEAST_QUIET_MS, SourceWatch
-
-MINUTE_MS = 60_000
 
 
 def watched(*minutes: float) -> SourceWatch:

@@ -13,7 +13,7 @@ from models.data.histories import Histories, collect
 from models.recipe import Task
 from schemas.errors import ConfigurationError
 from schemas.event import Event
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model.risk_metrics import auroc
 from tests.fixed_model import FixedModel
 

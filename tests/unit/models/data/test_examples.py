@@ -12,7 +12,8 @@ from models.data.histories import Histories, aggregates_at, collect, next_churn_
 from models.recipe import BIN_EDGES, BINS_WITHIN_HORIZON, Task
 from models.selection.drift import steady_features
 from schemas.event import Event
-from streamer.core.history.aggregates import DAY_MS, empty, fold
+from schemas.units import DAY_MS
+from streamer.core.history.aggregates import empty, fold
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import hash_text
 from streamer.core.model.features import FEATURES

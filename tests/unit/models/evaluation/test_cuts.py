@@ -18,7 +18,7 @@ from models.evaluation.run import Asked, evaluate
 from models.recipe import Task
 from schemas.errors import ConfigurationError
 from schemas.event import Event
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.history.token import TOKEN_BYTES
 from streamer.core.insights.activity import segments_of
 from streamer.core.model.risk_model import Encoding

@@ -13,7 +13,7 @@ from models.evaluation.cut import Cut, cuts_at
 from models.evaluation.heads import Foretell, Foretold, head_figures, no_heads, spent
 from models.recipe import Task
 from schemas.event import EVENT_TYPES, Event
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model.risk_model import Encoding
 
 START = 1_483_228_800_000

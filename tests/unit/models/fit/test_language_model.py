@@ -17,7 +17,7 @@ from models.loop.epochs import Run
 from models.recipe import Schedule
 from models.selection.drift import steady_features
 from schemas.event import Event, Item
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from tests.tiny_training import DAYS, RECIPE, START_MS, TASK
 
 TYPES = ("view", "add_to_cart", "purchase")

@@ -13,7 +13,7 @@ from models.fit.training import logits_of
 from models.loop.epochs import Run
 from models.recipe import VARIANTS, Recipe, Schedule, Size, Task
 from schemas.event import Event, Item
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model.features import FEATURES
 from streamer.core.model.risk_metrics import auroc
 

@@ -25,7 +25,7 @@ from models.network.query_head import BINS, FeatureEncoding, QueryHead
 from models.network.transformer import Transformer
 from models.recipe import Size, Task
 from schemas.event import EVENT_TYPES, Event, Item
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.history.token import hash_text
 from streamer.core.model.alert_inputs import ABSENT
 from streamer.core.model.features import FEATURES

@@ -14,7 +14,7 @@ import pytest
 from models.loop.progress import Interruption
 from schemas.bundle.manifest import MANIFEST_NAME
 from schemas.timestamps import format_timestamp
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.data.files import write_events
 from streamer.inference.bundle import load_bundle
 from tests.tiny_training import DAYS, START_MS, TASK, Watch, shop_events, train

@@ -12,7 +12,7 @@ from models.selection.alert_rate import Peaks, risk_peaks
 from models.selection.bands import bands_of
 from schemas.bundle.manifest import ChurnTypes
 from schemas.event import Event
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model.features import FEATURES
 
 START = 1_483_228_800_000

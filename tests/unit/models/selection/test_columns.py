@@ -20,7 +20,7 @@ from models.selection.drift import steady_features
 from models.selection.validation import questions
 from models.selection.variants import train_variant
 from schemas.event import Event
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model.features import FEATURES
 from tests.tiny_training import DAYS, RECIPE, START_MS, TASK, shop
 

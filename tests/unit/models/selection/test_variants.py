@@ -20,7 +20,7 @@ from models.selection.ablation import Comparison, compare
 from models.selection.validation import questions, validate
 from models.selection.variants import train_variant
 from schemas.event import Event
-from streamer.core.history.aggregates import DAY_MS
+from schemas.units import DAY_MS
 from streamer.core.model import risk_metrics as metrics
 from streamer.core.model.features import FEATURES
 from streamer.core.model.transformer_inputs import NUMBERS

@@ -12,6 +12,7 @@ from schemas.encoding import encode_erasure
 from schemas.erasure import ErasureRequest
 from schemas.errors import ConfigurationError, StateError
 from schemas.timestamps import format_timestamp
+from schemas.units import DAY_MS
 from streamer.core.erasure import MARK_PREFIX, ErasedUsers, Erasure, is_mark
 from streamer.settings.secret import Secret
 from streamer.settings.settings import Settings
@@ -19,7 +20,7 @@ from streamer.worker.stage.erasure_keys import mark_keys
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.scoring_stage import CLOCK_KEY, ScoringStage
 from tests.fixed_model import FixedModel
-from tests.unit.worker.stage.test_scoring_stage import DAY_MS, START, Worker, counted, new_stage, on, purchase
+from tests.unit.worker.stage.test_scoring_stage import START, Worker, counted, new_stage, on, purchase
 
 NOW = START + 40 * DAY_MS
 ALERTS, DECISIONS, SCORES = "shop.churn.alerts.v1", "shop.churn.decisions.v1", "shop.churn.scores.v1"

@@ -13,6 +13,7 @@ import pytest
 from schemas.dead_letter import read_dead_letter
 from schemas.errors import StateError
 from schemas.event import Event
+from schemas.units import DAY_MS
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.poison import NOBODY, separate
 from streamer.core.history.token import as_array, hash_text, tokenise
@@ -22,7 +23,7 @@ from streamer.inference.risk_model import OnnxRiskModel
 from streamer.worker.stage import intake
 from streamer.worker.stage.protocol import Message, Record
 from tests.fixed_model import FixedModel
-from tests.unit.worker.stage.test_scoring_stage import DAY_MS, START, Worker, counted, new_stage, on, purchase
+from tests.unit.worker.stage.test_scoring_stage import START, Worker, counted, new_stage, on, purchase
 
 DEMO_BUNDLE = Path(__file__).parents[4] / "streamer" / "demo" / "bundle"
 DEAD_LETTERS = "shop.churn.dlq.v1"

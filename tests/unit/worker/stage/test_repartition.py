@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import ConfigurationError
+from schemas.units import DAY_MS
 from streamer.inference.bundle import load_bundle
 from streamer.kafka.topics import planned_topics
 from streamer.settings.settings import Settings
@@ -28,7 +29,7 @@ from streamer.worker.stage.repartition import (
     unpack_origin,
 )
 from tests.integration.shop import DEMO_BUNDLE
-from tests.unit.worker.stage.test_scoring_stage import DAY_MS, START, counted, new_stage, on, purchase
+from tests.unit.worker.stage.test_scoring_stage import START, counted, new_stage, on, purchase
 
 TOPIC = "shop.churn.repartition.v1"
 PARTITIONS = 3

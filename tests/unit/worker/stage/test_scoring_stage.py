@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from schemas.parts import ModelReference
+from schemas.units import DAY_MS
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.partition import Rules
 from streamer.core.history.aggregates import COLUMN
@@ -23,7 +24,6 @@ from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.scoring_stage import ScoringStage
 from tests.fixed_model import FixedModel
 
-DAY_MS = 86_400_000
 START = 1_483_228_800_000
 WORKER = WorkerIdentity("w1", "host", 7, "live", "fixed", "1", "0" * 12, "0" * 12, ("CPUExecutionProvider",))
 
