@@ -21,9 +21,9 @@ from schemas.timestamps import parse_timestamp
 from schemas.topics import ALERTS, with_prefix
 from schemas.units import DAY_MS
 from streamer.analysis.scoring.history import records_of
-from streamer.analysis.scoring.partition import OfflinePartition
 from streamer.inference.bundle import load_bundle
 from streamer.settings.loading import load_settings
+from streamer.testing import StageDriver
 from streamer.worker.run import build_stage
 from tests.faults.shoppers import MALFORMED, Sent
 
@@ -120,7 +120,7 @@ class LiveShoppers:
         """When silence raises an alert for each user, epoch milliseconds, if it does within the horizon."""
         settings = load_settings(environment={**self.environment, "STREAMER_MODE": "event-time"})
         assert settings.bundle is not None, "the workers' settings name a bundle"
-        partition = OfflinePartition(build_stage(settings, load_bundle(settings.bundle, "cpu", "fp32"), 1))
+        partition = StageDriver(build_stage(settings, load_bundle(settings.bundle, "cpu", "fp32"), 1))
         events = [event for visits in histories.values() for event in visits]
         last_ms = {user: visits[-1].timestamp for user, visits in histories.items()}
         end = Event("end", "end", "view", max(last_ms.values()) + 27 * DAY_MS)

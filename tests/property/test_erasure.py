@@ -16,10 +16,9 @@ from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.partition import Rules
 from streamer.core.erasure import Erasure
 from streamer.core.history.token import place
-from tests.fixed_model import FixedModel
-from tests.partition_run import partition_events
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 from tests.property.test_partition import POLICY, START_MS, history, steps
-from tests.simulation.worker import Worker
 
 UNLIMITED = msgspec.structs.replace(POLICY, daily_budget=None)
 BACK_MS = (-3600_000, 0, 0, DAY_MS, 30 * DAY_MS)
@@ -37,8 +36,8 @@ asked = st.builds(Asked, st.integers(0, 40), st.sampled_from("abc"), st.sampled_
 histories = st.lists(steps, min_size=5, max_size=40).map(history).map(partition_events)
 
 
-def worker(policy: Policy) -> Worker:
-    return Worker(Rules(policy, any_event_returns=False, partitions=1), FixedModel())
+def worker(policy: Policy) -> PartitionDriver:
+    return PartitionDriver(Rules(policy, any_event_returns=False, partitions=1), FixedModel())
 
 
 def erasures(requests: Iterable[Asked], events: Sequence[PartitionEvent]) -> list[tuple[int, Erasure]]:
@@ -53,7 +52,7 @@ def erasures(requests: Iterable[Asked], events: Sequence[PartitionEvent]) -> lis
 
 def run_through(
     policy: Policy, events: Sequence[PartitionEvent], requests: Sequence[tuple[int, Erasure]], size: int = 99
-) -> Worker:
+) -> PartitionDriver:
     """Everything through one worker, at most ``size`` events a batch; a small one crashes in each batch."""
     run, at, crash = worker(policy), 0, size < 3
     for after, erasure in (*requests, (len(events), None)):

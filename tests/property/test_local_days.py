@@ -18,8 +18,8 @@ from streamer.core.history.aggregates import COLUMN, empty, fold
 from streamer.core.history.token import as_array
 from streamer.core.model.transformer_inputs import NUMBERS, transformer_inputs
 from streamer.settings.time_zone import calendar_of
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, partition_events
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 
 ZONE = "America/St_Johns"
 CALENDAR = calendar_of(ZONE)
@@ -63,9 +63,9 @@ def local_days(events: list[Event]) -> int:
 @given(history=histories, cut=st.integers(0, 40))
 def test_running_aggregates_are_those_of_the_fold(history: list[tuple[int, str, int]], cut: int) -> None:
     arrivals = partition_events(events_of(history))
-    run = PartitionRun(POLICY, model_in(ZONE))
+    run = PartitionDriver.of(POLICY, model_in(ZONE))
     run.process(arrivals[:cut])
-    run.crash()
+    run.recover()
     run.process(arrivals[cut:])
     state = run.state("u")
     base = np.frombuffer(state.past)[np.newaxis]
@@ -91,11 +91,14 @@ def test_another_bundle_counts_a_user_in_its_own_days(
     last_ms = max(event.timestamp for event in short)
     newest = Event("new", "other" if silently else "u", "view", last_ms + 2 * DAY_MS)
     arrivals = partition_events([*short, newest])
-    old, new = PartitionRun(POLICY, model_in("UTC")), PartitionRun(POLICY, model_in(ZONE, b"fixed-tz"))
+    old, new = (
+        PartitionDriver.of(POLICY, model_in("UTC")),
+        PartitionDriver.of(POLICY, model_in(ZONE, b"fixed-tz")),
+    )
     old.process(arrivals[:-1])
-    taken_over = PartitionRun(POLICY, model_in(ZONE, b"fixed-tz"))
+    taken_over = PartitionDriver.of(POLICY, model_in(ZONE, b"fixed-tz"))
     taken_over.table, taken_over.clock_ms = old.table, old.clock_ms
-    taken_over.crash()
+    taken_over.recover()
     taken_over.process(arrivals[-1:])
     new.process(arrivals)
     assert taken_over.state("u").running == new.state("u").running

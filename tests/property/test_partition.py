@@ -16,8 +16,8 @@ from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.user_process import process_user
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, partition_events
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 
 START_MS = 1_483_228_800_000
 POLICY = Policy(
@@ -60,8 +60,8 @@ def history(drawn: list[tuple[int, int, str, str, float | None, int]]) -> list[E
 histories = st.lists(steps, max_size=40).map(history)
 
 
-def run_whole(arrivals: list[PartitionEvent]) -> PartitionRun:
-    run = PartitionRun(POLICY, FixedModel())
+def run_whole(arrivals: list[PartitionEvent]) -> PartitionDriver:
+    run = PartitionDriver.of(POLICY, FixedModel())
     run.process(arrivals)
     return run
 
@@ -71,13 +71,13 @@ def run_whole(arrivals: list[PartitionEvent]) -> PartitionRun:
 def test_any_split_into_batches_gives_the_same(events: list[Event], cuts: list[tuple[int, bool]]) -> None:
     arrivals = partition_events(events)
     whole = run_whole(arrivals)
-    split = PartitionRun(POLICY, FixedModel())
+    split = PartitionDriver.of(POLICY, FixedModel())
     at = 0
     for size, crash in cycle(cuts):
         split.process(arrivals[at : at + size])
         at += size
         if crash:
-            split.crash()
+            split.recover()
         if at >= len(arrivals) or not any(size for size, _ in cuts):
             break
     split.process(arrivals[at:])
@@ -88,24 +88,24 @@ def test_any_split_into_batches_gives_the_same(events: list[Event], cuts: list[t
 
 @given(events=histories)
 @settings(max_examples=150, deadline=None)
-def test_the_rules_alone_give_the_same_as_with_calm_events_taken_together(events: list[Event]) -> None:
+def test_the_rules_alone_give_the_same_as_with_the_fast_path(events: list[Event]) -> None:
     arrivals = partition_events(events)
     whole = run_whole(arrivals)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(core_apply, "take_calm_events", lambda *_: {})
+        patch.setattr(core_apply, "take_fast_path", lambda *_: {})
         by_the_rules = run_whole(arrivals)
     assert by_the_rules.decisions == whole.decisions
     assert by_the_rules.table == whole.table
 
 
-def test_most_events_are_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_events_take_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     followed: list[str] = []
 
     def counted(user_id: str, *rest: Any) -> Any:
         followed.append(user_id)
         return process_user(user_id, *rest)
 
-    monkeypatch.setattr(core_apply, "follow", counted)
+    monkeypatch.setattr(core_apply, "process_user", counted)
     visits = [Event(f"e{n}", f"u{n % 7}", "view", START_MS + n * 60_000) for n in range(300)]
     run = run_whole(partition_events(visits))
     assert len(run.table) == 7

@@ -17,10 +17,10 @@ from schemas.encoding import encode_event
 from schemas.event import Event, Item
 from streamer.core.history.token import as_array, hash_text
 from streamer.core.model.risk_model import Encoding
+from streamer.testing.fixed_model import FixedModel
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.scoring_stage import ScoringStage
-from tests.fixed_model import FixedModel
 from tests.property.test_partition import GAPS_MS, LATE_MS, START_MS
 from tests.unit.worker.stage.test_scoring_stage import counted, new_stage
 

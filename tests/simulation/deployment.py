@@ -15,11 +15,11 @@ from streamer.core.engine.partition import Rules
 from streamer.core.erasure import Erasure
 from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state
+from streamer.testing import PartitionDriver
 from tests.simulation.customer import Terms
 from tests.simulation.models import MODELS
 from tests.simulation.traffic import START_MS, USERS, VISITS, Delivery, Log
 from tests.simulation.witness import Witness
-from tests.simulation.worker import Worker
 
 POLICIES = (
     Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1, cooldown_ms=0, weekly_cap=9),
@@ -88,7 +88,7 @@ class Deployment(RuleBasedStateMachine):
         self.log = Log(crowd)
         self.any_event_returns = any_event_returns
         terms = self._terms(policy, model)
-        self.worker = Worker(terms.rules, terms.model)
+        self.worker = PartitionDriver(terms.rules, terms.model)
         self.witness = Witness(terms, live=self.live)
         self.position = 0
         self.erased: list[tuple[int, Erasure]] = []

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from schemas.units import DAY_MS, SECOND_MS
+from streamer.testing import PartitionDriver
 from tests.simulation.deployment import POLICIES, Deployment, silences, sizes, visits
 from tests.simulation.traffic import Visit
-from tests.simulation.worker import Worker
 
 DISORDER_MS = POLICIES[0].disorder_ms
 
@@ -20,7 +20,7 @@ class EventTime(Deployment):
 
     def __init__(self) -> None:
         super().__init__()
-        self.whole: Worker | None = None
+        self.whole: PartitionDriver | None = None
         self.replayed = 0
         self.forgotten = 0
 
@@ -42,7 +42,7 @@ class EventTime(Deployment):
     def end_of_rules(self) -> None:
         """Feed the second worker everything since the rules changed, in batches as large as can be."""
         if self.whole is None:
-            self.whole = Worker(self.worker.rules, self.worker.model)
+            self.whole = PartitionDriver(self.worker.rules, self.worker.model)
         self.whole.rules, self.whole.model = self.worker.rules, self.worker.model
         self.whole.recover()
         for position, erasure in [*self.erased[self.forgotten :], (self.position, None)]:

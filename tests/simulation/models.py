@@ -17,7 +17,7 @@ import numpy.typing as npt
 from schemas.units import DAY_MS
 from streamer.core.model.features import FEATURES
 from streamer.core.model.risk_model import Encoding, RiskModel
-from tests.fixed_model import FixedModel
+from streamer.testing.fixed_model import FixedModel
 from tests.simulation.history import History, Sums
 
 _SILENCE = FEATURES.index("silence")

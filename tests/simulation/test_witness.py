@@ -9,11 +9,11 @@ from schemas.units import DAY_MS, HOUR_MS, SECOND_MS
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.partition import Rules
 from streamer.core.user_state import UserState, decode_state
+from streamer.testing import PartitionDriver
 from tests.simulation.customer import Terms
 from tests.simulation.models import MODELS
 from tests.simulation.traffic import START_MS, Log, Visit
 from tests.simulation.witness import Witness
-from tests.simulation.worker import Worker
 
 POLICY = Policy(edges=(0.7, 0.8, 0.9), horizon_ms=90 * DAY_MS)
 RISING, _, COUNTING = (Terms(Rules(POLICY, any_event_returns=False, partitions=1), model) for model in MODELS)
@@ -26,7 +26,7 @@ class Shop:
 
     def __init__(self, terms: Terms) -> None:
         self.log = Log(crowd=1)
-        self.worker, self.witness = Worker(terms.rules, terms.model), Witness(terms, live=True)
+        self.worker, self.witness = PartitionDriver(terms.rules, terms.model), Witness(terms, live=True)
 
     def consume(self, *visits: Visit, after_ms: int = 0) -> None:
         self.log.now_ms += after_ms

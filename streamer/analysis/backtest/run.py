@@ -12,12 +12,12 @@ from schemas.event import Event
 from streamer.analysis.backtest.budget import edge_for, with_watch_edge
 from streamer.analysis.backtest.judgement import Judgement, Period, judge, raised_in
 from streamer.analysis.backtest.outcomes import Outcomes
-from streamer.analysis.backtest.replay import BEGINNING, Replay, Snapshot
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
-from streamer.core.history.token import tokenise
+from streamer.core.engine.partition import Rules
 from streamer.core.model.risk_model import RiskModel
+from streamer.testing import PartitionDriver, Snapshot, partition_events
 
 Progress = Callable[[str, int], None]
 """Told what is replayed, and how many events of it have been so far."""
@@ -45,14 +45,12 @@ def shop_of(events: Sequence[Event], any_event_returns: bool, currency: str | No
     """``events``, sorted by time, as records stamped with their own times."""
     if not events:
         raise ConfigurationError("the files hold no event: give files of events")
-    arrivals = [
-        PartitionEvent(offset, event.timestamp, event.user_id, tokenise(event, currency))
-        for offset, event in enumerate(events)
-    ]
     returns = (
         (event.user_id, event.timestamp) for event in events if any_event_returns or event.type == "purchase"
     )
-    return Shop(arrivals, Outcomes(returns, events[-1].timestamp), any_event_returns)
+    return Shop(
+        partition_events(events, currency), Outcomes(returns, events[-1].timestamp), any_event_returns
+    )
 
 
 class Backtest:
@@ -70,7 +68,7 @@ class Backtest:
 
     def of_policy(self, name: str, model: RiskModel, policy: Policy) -> BacktestRow:
         """The alerts that a worker with ``policy`` raises on the whole history."""
-        decisions, _ = self._replay(name, model, policy, BEGINNING, self._shop.events)
+        decisions, _ = self._replay(name, model, policy, None, self._shop.events)
         return self._row(name, policy.edges[0], decisions)
 
     def of_budget(self, name: str, model: RiskModel, policy: Policy, alerts_a_week: float) -> BacktestRow:
@@ -85,9 +83,7 @@ class Backtest:
             len(self._shop.events),
         )
         before, after = self._shop.events[:first], self._shop.events[first:]
-        _, snapshot = self._replay(
-            f"{name}, before", model, with_watch_edge(policy, _NO_BAND), BEGINNING, before
-        )
+        _, snapshot = self._replay(f"{name}, before", model, with_watch_edge(policy, _NO_BAND), None, before)
 
         def trial(watch: float) -> tuple[int, list[Decision]]:
             label = f"{name}, alerts from a risk of {watch:.3f}"
@@ -102,15 +98,13 @@ class Backtest:
         what: str,
         model: RiskModel,
         policy: Policy,
-        snapshot: Snapshot,
+        snapshot: Snapshot | None,
         events: Sequence[PartitionEvent],
     ) -> tuple[list[Decision], Snapshot]:
-        replay = Replay(model, policy, self._shop.any_event_returns, snapshot)
-        decisions: list[Decision] = []
-        for done, taken in replay.apply(events):
-            decisions += taken
+        driver = PartitionDriver(Rules(policy, self._shop.any_event_returns, 1), model, snapshot)
+        for done in driver.replay(events):
             self._progress(what, done)
-        return decisions, replay.snapshot()
+        return driver.decisions, driver.snapshot()
 
     def _row(self, name: str, watch: float, decisions: Sequence[Decision]) -> BacktestRow:
         judgement = judge(decisions, self._shop.outcomes, self._period, self._users)

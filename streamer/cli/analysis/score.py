@@ -11,7 +11,6 @@ import msgspec
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from streamer.analysis.scoring.history import records_of
-from streamer.analysis.scoring.partition import OfflinePartition
 from streamer.analysis.scoring.score_files import COLUMNS, write_scores
 from streamer.analysis.scoring.scores import UserScore, scores_at
 from streamer.cli.progress_line import ProgressLine
@@ -24,6 +23,7 @@ from streamer.inference.bundle import load_bundle
 from streamer.inference.key_values.arena_size import arena_users
 from streamer.inference.risk_model import OnnxRiskModel
 from streamer.settings.settings import Settings
+from streamer.testing import StageDriver
 from streamer.worker.run import build_stage
 
 
@@ -90,7 +90,7 @@ def _scores(
         settings, mode="event-time", bundle=path, event_format="contract", repartition=False
     )
     records = records_of(_events(files), at_ms)
-    partition = OfflinePartition(build_stage(settings, bundle, partitions=1))
+    partition = StageDriver(build_stage(settings, bundle, partitions=1))
     done = 0
     for batch in partition.apply(records):
         done += batch.records

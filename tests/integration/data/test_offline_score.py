@@ -20,13 +20,13 @@ from schemas.score import Score
 from schemas.timestamps import format_timestamp, parse_timestamp
 from schemas.topics import ALERTS, DECISIONS, EVENTS, SCORES
 from streamer.analysis.scoring.history import records_of
-from streamer.analysis.scoring.partition import OfflinePartition
 from streamer.analysis.scoring.scores import scores_at
 from streamer.cli import run
 from streamer.data.datasets import dataset_events
 from streamer.data.files import write_events
 from streamer.inference.bundle import load_bundle
 from streamer.inference.risk_model import OnnxRiskModel
+from streamer.testing import StageDriver
 from streamer.worker.run import build_stage
 from tests.integration.conftest import Broker
 from tests.integration.shop import DEMO_BUNDLE, Shop
@@ -84,7 +84,7 @@ def online(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Online:
 def test_every_household_has_the_score_that_was_published(online: Online) -> None:
     """At the moment of its last score, and at every point of its risk curve."""
     bundle = load_bundle(DEMO_BUNDLE)
-    partition = OfflinePartition(build_stage(online.shop.settings, bundle, partitions=1))
+    partition = StageDriver(build_stage(online.shop.settings, bundle, partitions=1))
     for _ in partition.apply(records_of(online.events)):
         pass
     users, model = partition.users(), OnnxRiskModel(bundle, arena_users=64)
@@ -118,7 +118,7 @@ def test_alerts_and_decisions_are_those_of_an_offline_run_of_the_stage(online: O
     stage = build_stage(settings, load_bundle(DEMO_BUNDLE), PARTITIONS)
     offline: dict[str, list[tuple[int, bytes | None, bytes | None]]] = defaultdict(list)
     for number in numbers:
-        for batch in OfflinePartition(stage, number).apply(records_of(of_partition[number])):
+        for batch in StageDriver(stage, number).apply(records_of(of_partition[number])):
             for message in batch.messages:
                 offline[message.topic].append((number, message.key, message.value))
     for name, published in ((ALERTS, online.alerts), (DECISIONS, online.decisions)):

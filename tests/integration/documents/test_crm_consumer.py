@@ -24,8 +24,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import ALERTS
-from streamer.analysis.scoring.partition import OfflinePartition
 from streamer.inference.bundle import load_bundle
+from streamer.testing import StageDriver
 from streamer.worker.run import build_stage
 from streamer.worker.stage.protocol import Record
 from tests.integration.conftest import Broker
@@ -129,7 +129,7 @@ async def _answers(address: str) -> bool:
 def alerts(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """Alerts of customers who come, stop and come back, as a worker sends them; some are still open."""
     shop = Shop("127.0.0.1:9", "", tmp_path_factory.mktemp("shop"))
-    partition = OfflinePartition(build_stage(shop.settings, load_bundle(DEMO_BUNDLE), partitions=1))
+    partition = StageDriver(build_stage(shop.settings, load_bundle(DEMO_BUNDLE), partitions=1))
     records = [
         Record(offset, timestamp_ms, user_id.encode(), value)
         for offset, (user_id, value, timestamp_ms) in enumerate(shopping(users=200, days=300, seed=3))

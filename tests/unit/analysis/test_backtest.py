@@ -20,7 +20,7 @@ from streamer.cli import run
 from streamer.core.alerts.decisions import Decision, Reason, Transition
 from streamer.core.alerts.policy import Policy
 from streamer.data.files import write_events
-from tests.fixed_model import FixedModel
+from streamer.testing.fixed_model import FixedModel
 
 START = 1_483_228_800_000
 HORIZON_DAYS = 10

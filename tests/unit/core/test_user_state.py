@@ -20,8 +20,8 @@ from streamer.core.user_state import (
     decode_state,
     encode_state,
 )
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun
+from streamer.testing import PartitionDriver
+from streamer.testing.fixed_model import FixedModel
 
 STORED = Path(__file__).parents[2] / "fixtures" / "states"
 """Two users as each version stored them: ``few`` has three purchases, ``many`` more events than the ring."""
@@ -60,11 +60,11 @@ def test_what_was_read_is_written_in_this_version(user: str) -> None:
 
 def test_every_state_of_the_version_before_is_written_anew_within_the_hour() -> None:
     policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
-    run = PartitionRun(policy, FixedModel())
+    run = PartitionDriver.of(policy, FixedModel())
     for user in ("few", "many"):
         run.table[user] = (STORED / f"version-{READ_VERSIONS[0]}-{user}.msgpack").read_bytes()
     run.clock_ms = STORED_AT_MS
-    run.crash()
+    run.recover()
     run.process([], STORED_AT_MS + REVIEW_SPREAD_MS + 60_001)
     assert {stored_version(stored) for stored in run.table.values()} == {STATE_VERSION}
 

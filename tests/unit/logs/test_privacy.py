@@ -81,7 +81,7 @@ def test_what_an_exception_quotes_is_a_pseudonym(fail: Callable[[], None], conso
     for part in ("example.org", "user's"):
         assert part not in text
     assert text.count("Traceback (most recent call last)") >= 2
-    assert "test_log_privacy.py" in text
+    assert "test_privacy.py" in text
 
 
 def test_what_tells_no_data_stays_as_it_is() -> None:

@@ -15,8 +15,8 @@ from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.history.token import tokenise
 from streamer.core.timing.clock import NEVER_MS, clock_after
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, partition_events
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 
 START = 1_483_228_800_000
 POLICY = Policy(
@@ -29,7 +29,7 @@ def event(number: int, user_id: str, event_type: str, day: float) -> Event:
 
 
 def decisions_of(*events: Event, **changed: object) -> list[Decision]:
-    run = PartitionRun(msgspec.structs.replace(POLICY, **changed), FixedModel())
+    run = PartitionDriver.of(msgspec.structs.replace(POLICY, **changed), FixedModel())
     run.process(partition_events(events))
     return run.decisions
 
@@ -93,7 +93,7 @@ def test_a_late_purchase_withdraws_the_alert_that_it_refutes() -> None:
 
 
 def test_a_user_silent_too_long_is_forgotten() -> None:
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     run.process(partition_events([event(1, "u", "purchase", 0), event(2, "other", "purchase", 401)]))
     assert set(run.table) == {"other"}
 
@@ -112,7 +112,7 @@ def test_an_alert_expires_with_its_horizon_and_who_is_gone_raises_no_other() -> 
 
 
 def test_while_the_partition_lags_raises_wait_and_those_still_true_go_out() -> None:
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     events = partition_events(
         [
             event(1, "gone", "purchase", 0),
@@ -122,7 +122,7 @@ def test_while_the_partition_lags_raises_wait_and_those_still_true_go_out() -> N
         ]
     )
     run.process(events[:3], held=True)
-    run.crash()
+    run.recover()
     run.process(events[3:], held=True)
     assert [(d.user_id, d.action) for d in run.decisions] == [("back", "overtaken")]
     run.process([], now_ms=START + 42 * DAY_MS)
@@ -131,7 +131,7 @@ def test_while_the_partition_lags_raises_wait_and_those_still_true_go_out() -> N
 
 
 def test_resolves_go_out_while_the_partition_lags() -> None:
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     events = partition_events(
         [event(1, "u", "purchase", 0), event(2, "x", "purchase", 40), event(3, "u", "purchase", 41)]
     )
@@ -141,16 +141,16 @@ def test_resolves_go_out_while_the_partition_lags() -> None:
 
 
 def test_wall_time_moves_a_caught_up_partition() -> None:
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     run.process(partition_events([event(1, "u", "purchase", 0)]))
     run.process([], now_ms=START + 30 * DAY_MS)
     assert run.decisions[0].transition == "raised"
 
 
 def test_duplicates_change_nothing() -> None:
-    once = PartitionRun(POLICY, FixedModel())
+    once = PartitionDriver.of(POLICY, FixedModel())
     once.process(partition_events([event(1, "u", "purchase", 0)]))
-    twice = PartitionRun(POLICY, FixedModel())
+    twice = PartitionDriver.of(POLICY, FixedModel())
     twice.process(partition_events([event(1, "u", "purchase", 0), event(1, "u", "purchase", 0)]))
     assert once.table == twice.table
 
@@ -158,7 +158,7 @@ def test_duplicates_change_nothing() -> None:
 def test_alert_ids_differ_by_partition_position() -> None:
     first = event(1, "u", "purchase", 0)
     other = event(2, "other", "purchase", 30)
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     shifted = [
         PartitionEvent(offset, e.timestamp, e.user_id, tokenise(e)) for offset, e in ((7, first), (8, other))
     ]
@@ -181,6 +181,6 @@ def test_the_clock_never_goes_back() -> None:
 
 
 def test_a_money_less_event_is_scored() -> None:
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     run.process(partition_events([event(1, "u", "view", 0)]))
     assert not math.isnan(run.state("u").risk)

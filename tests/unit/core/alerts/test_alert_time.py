@@ -17,8 +17,8 @@ from streamer.core.engine.partition import REVIEW_SPREAD_MS
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import tokenise
 from streamer.settings.time_zone import calendar_of
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, partition_events
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 from tests.simulation.models import Turning
 
 START = 1_483_228_800_000
@@ -31,13 +31,13 @@ def event(number: int, user_id: str, event_type: str, day: float) -> Event:
     return Event(f"e{number}", user_id, event_type, START + int(day * DAY_MS))
 
 
-def run_of(*events: Event, **changed: Any) -> PartitionRun:
-    run = PartitionRun(msgspec.structs.replace(POLICY, **changed), FixedModel())
+def run_of(*events: Event, **changed: Any) -> PartitionDriver:
+    run = PartitionDriver.of(msgspec.structs.replace(POLICY, **changed), FixedModel())
     run.process(partition_events(events))
     return run
 
 
-def told(run: PartitionRun, user_id: str = "u") -> list[tuple[str, str, str]]:
+def told(run: PartitionDriver, user_id: str = "u") -> list[tuple[str, str, str]]:
     return [(d.action, d.transition, d.reason) for d in run.decisions if d.user_id == user_id]
 
 
@@ -85,7 +85,7 @@ def test_what_a_purchase_followed_raises_nothing() -> None:
 
 
 def test_a_raise_that_waited_is_not_decided_before_the_users_newest_event() -> None:
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     run.process(partition_events(carts(0, 0.1, 0.2, 0.3)), held=True)
     last_ms = START + int(0.3 * DAY_MS)
     run.process([], now_ms=last_ms + 1_000)
@@ -95,7 +95,7 @@ def test_a_raise_that_waited_is_not_decided_before_the_users_newest_event() -> N
 
 
 def test_what_one_live_batch_refutes_is_not_raised_in_it() -> None:
-    run = PartitionRun(POLICY, FixedModel())
+    run = PartitionDriver.of(POLICY, FixedModel())
     quiet, *rest = partition_events(
         [event(1, "u", "purchase", 0), event(2, "x", "view", 20), event(3, "u", "purchase", 21)]
     )
@@ -115,11 +115,11 @@ def test_an_alert_may_expire_under_an_event_that_is_ahead_of_the_clock() -> None
     assert all(d.decided_ms >= d.last_ms for d in run.decisions if d.transition == "raised")
 
 
-def decided_under(run: PartitionRun, policy: Policy, model: FixedModel) -> list[Decision]:
+def decided_under(run: PartitionDriver, policy: Policy, model: FixedModel) -> list[Decision]:
     """What the next worker, with other rules, decides within the hour."""
-    next_run = PartitionRun(policy, model)
+    next_run = PartitionDriver.of(policy, model)
     next_run.table, next_run.clock_ms = run.table, run.clock_ms
-    next_run.crash()
+    next_run.recover()
     next_run.process([], now_ms=(run.clock_ms or 0) + REVIEW_SPREAD_MS)
     return next_run.decisions
 
@@ -172,6 +172,6 @@ def test_another_model_with_another_grid_takes_the_silent_over() -> None:
 def test_who_competes_for_the_budget_does_so_at_local_midnight() -> None:
     kolkata, midnight_ms = FixedModel(), START + int(18.5 / 24 * DAY_MS)
     kolkata.calendar = calendar_of("Asia/Kolkata")
-    run = PartitionRun(msgspec.structs.replace(POLICY, daily_budget=1), kolkata)
+    run = PartitionDriver.of(msgspec.structs.replace(POLICY, daily_budget=1), kolkata)
     run.process(partition_events([*carts(0, 0.1, 0.2, 0.3), event(9, "x", "view", 2)]))
     assert [d.decided_ms for d in run.decisions if d.user_id == "u"][:1] == [midnight_ms]

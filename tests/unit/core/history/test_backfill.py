@@ -6,8 +6,8 @@ import msgspec
 
 from schemas.event import Event
 from schemas.units import DAY_MS
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, partition_events
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 from tests.unit.core.alerts.test_alert_rules import POLICY, START
 
 
@@ -15,10 +15,10 @@ def visit(number: int, user_id: str, day: float) -> Event:
     return Event(f"e{number}", user_id, "purchase", START + int(day * DAY_MS))
 
 
-def run_of(alerts_from_day: float) -> PartitionRun:
+def run_of(alerts_from_day: float) -> PartitionDriver:
     """A user silent from day 0 on, found by a partition that lags until day 65 and has then caught up."""
     policy = msgspec.structs.replace(POLICY, alerts_from_ms=START + int(alerts_from_day * DAY_MS))
-    run = PartitionRun(policy, FixedModel())
+    run = PartitionDriver.of(policy, FixedModel())
     arrivals = partition_events([visit(1, "quiet", 0), visit(2, "other", 65), visit(3, "other", 66)])
     run.process(arrivals[:2], held=True)
     run.process(arrivals[2:])

@@ -19,9 +19,9 @@ from streamer.core.insights.rhythm import Rhythm, Usual, expected_next_purchase_
 from streamer.core.model.features import features_at
 from streamer.core.model.reference import as_ages, from_ages
 from streamer.inference.risk_model import OnnxRiskModel
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 from tests.bundles import demo_bundle
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, partition_events
 
 START_MS = 1_483_228_800_000
 POLICY = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS)
@@ -43,7 +43,7 @@ def rhythm(now_day: float, *events: Event) -> Rhythm:
 
 
 def sent(*events: Event, until_day: float, model: FixedModel | None = None) -> list[Decision]:
-    run = PartitionRun(POLICY, model or FixedModel())
+    run = PartitionDriver.of(POLICY, model or FixedModel())
     run.process(partition_events(events))
     run.process([], START_MS + int(until_day * DAY_MS))
     return [decision for decision in run.decisions if decision.action == "sent"]

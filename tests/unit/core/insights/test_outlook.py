@@ -20,9 +20,9 @@ from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array, tokenise
 from streamer.core.insights.outlook import known_outlook
 from streamer.core.model.outlook import NO_OUTLOOK, Likely, Outlook
+from streamer.testing import PartitionDriver, partition_events
+from streamer.testing.fixed_model import FixedModel
 from streamer.worker.stage.messages import Messages
-from tests.fixed_model import FixedModel
-from tests.partition_run import PartitionRun, partition_events
 
 START_MS = 1_483_228_800_000
 POLICY = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=90 * DAY_MS, least_active_days=1, cooldown_ms=0)
@@ -73,7 +73,7 @@ class Counting(FixedModel):
 
 
 def decisions(model: FixedModel, *events: Event, until_day: float) -> list[Decision]:
-    run = PartitionRun(POLICY, model)
+    run = PartitionDriver.of(POLICY, model)
     run.process(partition_events(events))
     run.process([], START_MS + int(until_day * DAY_MS))
     return run.decisions
@@ -93,7 +93,7 @@ def test_only_alerts_that_are_open_are_asked_about_and_tell() -> None:
 
 def test_what_is_not_sent_is_not_asked_about() -> None:
     model, untold = Counting(), msgspec.structs.replace(POLICY, holdout_share=1.0)
-    run = PartitionRun(untold, model)
+    run = PartitionDriver.of(untold, model)
     run.process(partition_events([event(0), event(1), event(2), event(3)]))
     run.process([], START_MS + 60 * DAY_MS)
     assert {decision.action for decision in run.decisions} == {"held_out"}

@@ -15,7 +15,7 @@ from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.units import DAY_MS
 from streamer.core.model.risk_metrics import auroc
-from tests.fixed_model import FixedModel
+from streamer.testing.fixed_model import FixedModel
 
 START: Final = 1_483_228_800_000
 UNTIL: Final = START + 150 * DAY_MS

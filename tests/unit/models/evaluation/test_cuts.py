@@ -22,7 +22,7 @@ from schemas.units import DAY_MS
 from streamer.core.history.token import TOKEN_BYTES
 from streamer.core.insights.activity import segments_of
 from streamer.core.model.risk_model import Encoding
-from tests.fixed_model import FixedModel
+from streamer.testing.fixed_model import FixedModel
 
 START: Final = 1_483_228_800_000
 

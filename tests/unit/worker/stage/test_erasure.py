@@ -16,10 +16,10 @@ from schemas.units import DAY_MS
 from streamer.core.erasure import MARK_PREFIX, ErasedUsers, Erasure, is_mark
 from streamer.settings.secret import Secret
 from streamer.settings.settings import Settings
+from streamer.testing.fixed_model import FixedModel
 from streamer.worker.stage.erasure_keys import mark_keys
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.scoring_stage import CLOCK_KEY, ScoringStage
-from tests.fixed_model import FixedModel
 from tests.unit.worker.stage.test_scoring_stage import START, Worker, counted, new_stage, on, purchase
 
 NOW = START + 40 * DAY_MS

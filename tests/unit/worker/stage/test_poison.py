@@ -20,9 +20,9 @@ from streamer.core.history.token import as_array, hash_text, tokenise
 from streamer.core.model.risk_model import Encoding
 from streamer.inference.bundle import load_bundle
 from streamer.inference.risk_model import OnnxRiskModel
+from streamer.testing.fixed_model import FixedModel
 from streamer.worker.stage import intake
 from streamer.worker.stage.protocol import Message, Record
-from tests.fixed_model import FixedModel
 from tests.unit.worker.stage.test_scoring_stage import START, Worker, counted, new_stage, on, purchase
 
 DEMO_BUNDLE = Path(__file__).parents[4] / "streamer" / "demo" / "bundle"

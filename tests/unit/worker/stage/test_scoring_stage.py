@@ -16,13 +16,13 @@ from streamer.core.engine.partition import Rules
 from streamer.core.history.aggregates import COLUMN
 from streamer.core.model.risk_model import RiskModel
 from streamer.core.user_state import decode_state
+from streamer.testing.fixed_model import FixedModel
 from streamer.worker.stage.messages import Messages
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY
 from streamer.worker.stage.partition.partition_status import WorkerIdentity, decode_status
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.scoring_stage import ScoringStage
-from tests.fixed_model import FixedModel
 
 START = 1_483_228_800_000
 WORKER = WorkerIdentity("w1", "host", 7, "live", "fixed", "1", "0" * 12, "0" * 12, ("CPUExecutionProvider",))

@@ -1,4 +1,4 @@
-"""A risk model of fixed arithmetic that answers in closed form, for tests of everything around it."""
+"""A risk model of fixed arithmetic that answers in closed form, for tests of everything around a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One partition of a worker without Kafka: the stage's table is a dictionary, its messages come back."""
+"""A worker's whole stage without Kafka: its table is a dictionary, its messages come back."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from streamer.worker.stage.scoring_stage import ScoringStage
 _BATCH_RECORDS = 8_000
 
 
-class ScoredBatch(NamedTuple):
+class ProcessedBatch(NamedTuple):
     """A batch of so many records, and the messages that a worker would have sent."""
 
     records: int
     messages: list[Message]
 
 
-class OfflinePartition:
+class StageDriver:
     """Drives ``stage`` as a worker in event-time mode drives it; ``table`` is what its store would hold."""
 
     def __init__(self, stage: ScoringStage, number: int = 0) -> None:
@@ -29,11 +29,11 @@ class OfflinePartition:
         self._number = number
         stage.open(number, ())
 
-    def apply(self, records: Sequence[Record]) -> Iterator[ScoredBatch]:
+    def apply(self, records: Sequence[Record]) -> Iterator[ProcessedBatch]:
         """Apply records in offset order, batch by batch as the result is read."""
         for start in range(0, len(records), _BATCH_RECORDS):
             batch = records[start : start + _BATCH_RECORDS]
-            yield ScoredBatch(len(batch), self._process(batch, None))
+            yield ProcessedBatch(len(batch), self._process(batch, None))
 
     def let_time_pass(self, until_ms: int) -> list[Message]:
         """Move the partition's clock to ``until_ms`` (epoch ms) with no further event."""
