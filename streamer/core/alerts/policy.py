@@ -51,11 +51,21 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             )
 
     def level(self, risk: float) -> int:
-        """How many band edges ``risk`` has reached: 0 none, 1 watch, 2 high, 3 critical."""
+        """How many band edges ``risk`` has reached: 0 none, 1 watch, 2 high, 3 critical.
+
+        >>> policy = Policy(edges=(0.5, 0.7, 0.9), horizon_ms=28 * DAY_MS)
+        >>> [policy.level(risk) for risk in (0.49, 0.5, 0.95)]
+        [0, 1, 3]
+        """
         return bisect_right(self.edges, risk)
 
     def level_from(self, level: int, risk: float) -> int:
-        """Where ``risk`` belongs for who is in band ``level``: bands are left lower than they are entered."""
+        """Where ``risk`` belongs for who is in band ``level``: bands are left lower than they are entered.
+
+        >>> policy = Policy(edges=(0.5, 0.7, 0.9), horizon_ms=28 * DAY_MS, hysteresis=0.05)
+        >>> policy.level_from(2, 0.66), policy.level_from(2, 0.64)
+        (2, 1)
+        """
         reached = self.level(risk)
         if reached >= level:
             return reached

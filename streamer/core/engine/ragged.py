@@ -12,7 +12,14 @@ Value = TypeVar("Value", bound=np.generic)
 
 
 class Ragged:
-    """Rows of ``counts`` ``[groups]``, one group after the other."""
+    """Rows of ``counts`` ``[groups]``, one group after the other.
+
+    >>> two = Ragged(np.array([2, 3]))
+    >>> two.numbers.tolist(), two.ranks.tolist()
+    ([0, 0, 1, 1, 1], [0, 1, 0, 1, 2])
+    >>> two.first(np.array([False, True, False, False, False])).tolist()
+    [1, 3]
+    """
 
     def __init__(self, counts: npt.NDArray[np.int64]) -> None:
         self.counts = counts

@@ -24,7 +24,12 @@ class Calendar:
 
     ``transitions_ms``: the moments (epoch ms, ascending) at which the distance to UTC changes;
     ``offsets_ms``: local time less UTC, before the first of them and from each one on.
-    """
+
+    >>> an_hour_east = Calendar("Etc/GMT-1", (), (3_600_000,))
+    >>> an_hour_east.days(np.array([0.0, 82_800_000.0])).tolist()  # 1 a.m., and the next midnight
+    [0.0, 1.0]
+    >>> an_hour_east.next_midnight_ms(0)
+    82800000"""
 
     name: str
     transitions_ms: tuple[int, ...]

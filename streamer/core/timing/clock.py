@@ -16,6 +16,9 @@ def clock_after(
 
     The minimum keeps an event stamped in the future, or a record appended late, from pushing time
     ahead of both. ``records_ms`` is negative for a record without a timestamp, which then proves nothing.
-    """
+
+    >>> events_ms = np.array([7, 90, 8])  # the second is stamped in the future
+    >>> clock_after(5, events_ms, records_ms=np.array([7, 9, 8])).tolist()
+    [7, 9, 9]"""
     proven = np.where(records_ms < 0, events_ms, np.minimum(events_ms, records_ms))
     return np.maximum(np.maximum.accumulate(proven), clock_ms)

@@ -12,7 +12,13 @@ class Deadlines:
     Nearly every event only puts a deadline off, so a later one leaves the entry where it is: when its turn
     comes, it is put back for the deadline of then. Once entries outnumber the users by far, the heap is
     built anew.
-    """
+
+    >>> deadlines = Deadlines()
+    >>> deadlines.put("ann", 100)
+    >>> deadlines.put("bob", 200)
+    >>> deadlines.put("ann", 300)
+    >>> deadlines.take_due(until_ms=250)
+    ['bob']"""
 
     def __init__(self) -> None:
         self._due_ms: dict[str, int] = {}

@@ -20,6 +20,14 @@ def next_crossing(
     ``risk_after`` is the risk at ``after_ms``, below ``edge``. The crossing inside a grid step is a guess:
     where the risk proves to be lower still, ask again from there. Each guess advances by at least
     :data:`LEAST_ADVANCE` of its step, and the last is the step's end, so guessing ends.
+
+    >>> day = 86_400_000
+    >>> grid = (day, 2 * day, 4 * day)
+    >>> # Halfway between the second and the fourth day, in logarithms:
+    >>> next_crossing(grid, (0.1, 0.3, 0.7), edge=0.5, after_ms=day, risk_after=0.1) / day
+    2.8284375
+    >>> next_crossing(grid, (0.1, 0.3, 0.4), edge=0.5, after_ms=day, risk_after=0.1) is None
+    True
     """
     for step, (silence, risk) in enumerate(zip(grid_ms, curve, strict=True)):
         if silence <= after_ms or risk < edge:
