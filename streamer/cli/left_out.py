@@ -30,9 +30,7 @@ def counted_rows() -> Iterator[ReadCounts]:
 
 def _refuse_nothing_but(counts: ReadCounts, cause: ChurnStreamerError | None) -> None:
     if counts.left_out and not counts.events and not isinstance(cause, InputFileError):
-        raise InputFileError(
-            f"the files hold no event to work with: {'; '.join(counts.sentences())}"
-        ) from cause
+        raise InputFileError(f"there is no event to work with: {'; '.join(counts.sentences())}") from cause
 
 
 def _tell(counts: ReadCounts) -> None:

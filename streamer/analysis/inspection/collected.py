@@ -14,6 +14,7 @@ from streamer.data.files.rows import LeftOut, Row, Unreadable
 
 _MOST_KINDS: Final = 100
 _MOST_CURRENCIES: Final = 100
+_OTHER: Final = ("other", "")
 
 
 @dataclass
@@ -80,5 +81,6 @@ class Collected:
     def _add_wrong(self, row: Unreadable) -> None:
         # One kind for all items of a list.
         name = (row.kind, (row.field or "").partition("[")[0])
-        if name in self.wrong or len(self.wrong) < _MOST_KINDS:
-            self.wrong.setdefault(name, Wrong(row.message)).rows += 1
+        if name not in self.wrong and len(self.wrong) >= _MOST_KINDS:
+            name = _OTHER
+        self.wrong.setdefault(name, Wrong(row.message)).rows += 1

@@ -78,7 +78,7 @@ def test_nothing_but_rows_that_are_left_out_is_refused(
     assert run([command, *arguments]) == 1
     [error] = capsys.readouterr().err.splitlines()
     assert error == (
-        "error: the files hold no event to work with: 1 of 1 rows were left out, of unknown types: "
+        "error: there is no event to work with: 1 of 1 rows were left out, of unknown types: "
         "'Purchase' 1 (purchase?)"
     )
 

@@ -428,6 +428,13 @@ def test_nan_as_python_writes_it_into_json(tmp_path: Path) -> None:
     assert [event.items for event in read_events(table)] == [(Item(),)]
 
 
+@pytest.mark.parametrize("name", ["e.csv", "e.ndjson.gz"])
+def test_utf_16_is_named(tmp_path: Path, name: str) -> None:
+    content = json.dumps(ROW).encode("utf-16")
+    path = written(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)
+    assert "UTF-16: save it as UTF-8" in problem(path)
+
+
 def test_a_byte_order_mark_begins_lines_too(tmp_path: Path) -> None:
     line = json.dumps(ROW).encode() + b"\n"
     assert list(read_events(written(tmp_path / "e.ndjson", b"\xef\xbb\xbf" + line))) == [EVENT]
