@@ -38,6 +38,7 @@ COMMANDS = {
     "replay": LazyCommand("streamer.cli.data.replay:command", "Publish files of events."),
     "export": LazyCommand("streamer.cli.data.export:command", "Write a topic into a file."),
     "dataset": LazyCommand("streamer.cli.data.dataset:command", "Turn a known source into a file of events."),
+    "inspect": LazyCommand("streamer.cli.data.inspect:command", "Are files of events fit to train on?"),
     "train": LazyCommand("streamer.cli.analysis.train:command", "Make a model bundle from files of events."),
     "evaluate": LazyCommand("streamer.cli.analysis.evaluate:command", "Judge a bundle, beside baselines."),
     "score": LazyCommand(

@@ -12,7 +12,7 @@ from schemas.decision import DecisionMessage
 from schemas.decoding import content_type_of, decode_event
 from schemas.errors import ConfigurationError, InputFileError, MalformedEventError
 from schemas.event import Event, Skipped
-from streamer.data.files import read_events
+from streamer.data.files import ReadCounts, read_events
 from streamer.data.files.kind import kind_of
 from streamer.data.files.streams import reading
 from streamer.kafka.connection import connection_of
@@ -48,11 +48,11 @@ def decisions(source: str, settings: Settings) -> Iterator[DecisionMessage]:
                 )
 
 
-def events(source: str, settings: Settings) -> Iterator[Event]:
-    """The events of a file, or of a topic, where malformed and unknown ones are passed over."""
+def events(source: str, settings: Settings, counts: ReadCounts) -> Iterator[Event]:
+    """The events of a file, or of a topic, where malformed and unknown ones are passed over and counted."""
     path = _file(source)
     if path is not None:
-        yield from read_events(path)
+        yield from read_events(path, counts)
         return
     with open_topic(connection_of(settings), settings.topic_prefix, source) as reader:
         for record in reader.records():
@@ -60,8 +60,12 @@ def events(source: str, settings: Settings) -> Iterator[Event]:
             try:
                 event = decode_event(record.value, content_type, record.timestamp, settings.event_format)
             except MalformedEventError:
+                counts.others["malformed"] += 1
                 continue
-            if not isinstance(event, Skipped):
+            if isinstance(event, Skipped):
+                counts.others[event.reason] += 1
+            else:
+                counts.events += 1
                 yield event
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +17,12 @@ from schemas.units import DAY_MS
 from streamer.analysis.backtest.budget import policy_for
 from streamer.analysis.backtest.judgement import Period
 from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
+from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Instant
 from streamer.core.model.risk_model import RiskModel
-from streamer.data.files import read_events
+from streamer.data.files import read_files
 from streamer.data.files.report_file import report_option, write_report
 from streamer.inference.bundle import load_bundle
 from streamer.inference.key_values.arena_size import arena_users
@@ -91,7 +91,8 @@ def command(
     check_time_zone(settings.time_zone, manifest.time_zone)
     model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
     policy = load_policy(settings.policy, manifest, settings.disorder_s)
-    events = sorted(chain.from_iterable(map(read_events, files)), key=lambda event: event.timestamp)
+    with counted_rows() as counts:
+        events = sorted(read_files(files, counts), key=lambda event: event.timestamp)
     shop = shop_of(events, manifest.churn_definition.types == "any", settings.currency)
     period = Period(from_ms, shop.outcomes.end_ms - policy.horizon_ms, policy.horizon_ms)
     with ProgressLine("events") as line:
@@ -116,6 +117,7 @@ def command(
             "alerts_a_week": alerts_a_week,
             "model": {"name": manifest.name, "version": manifest.version, "sha256": bundle.sha256},
             "seconds": round(seconds, 3),
+            "left_out": counts.figures(),
             "rows": rows,
         },
     )

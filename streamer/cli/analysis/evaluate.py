@@ -12,9 +12,11 @@ from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
 from streamer.cli.analysis.backtest import COLUMNS, cells_of
 from streamer.cli.analysis.evaluation import Answer, EvaluationQuestion, answer, doubt, question
+from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Duration, Instants
+from streamer.data.files import ReadCounts
 from streamer.data.files.report_file import report_option, write_report
 from streamer.inference.bundle import load_bundle
 from streamer.inference.graphs.transformer_graphs import Bundle
@@ -104,8 +106,17 @@ def command(
     bundle = load_bundle(bundle_path, root=settings.bundle_root)
     check_time_zone(settings.time_zone, bundle.manifest.time_zone)
     asked = question(bundle.manifest, at_ms, churn_types, horizon_ms, active_ms)
-    with ProgressLine("events") as line:
-        found = answer(files, bundle, asked, settings, line, alerts_a_week=alerts_a_week, ablations=ablations)
+    with counted_rows() as counts, ProgressLine("events") as line:
+        found = answer(
+            files,
+            counts,
+            bundle,
+            asked,
+            settings,
+            line,
+            alerts_a_week=alerts_a_week,
+            ablations=ablations,
+        )
         seconds = line.seconds
     # Not at the top: what models need, only those who train have installed.
     from models.evaluation.page.page import page
@@ -129,7 +140,7 @@ def command(
     if html is not None:
         told = [*notes, flattered] if flattered is not None else notes
         _write("--html", html, page(title, told, found.beside.evaluation, tables))
-    write_report(report, _figures(bundle, asked, found, seconds))
+    write_report(report, _figures(bundle, asked, found, counts, seconds))
 
 
 def _notes(bundle: Bundle, asked: EvaluationQuestion, found: Answer) -> list[str]:
@@ -146,7 +157,9 @@ def _notes(bundle: Bundle, asked: EvaluationQuestion, found: Answer) -> list[str
     ]
 
 
-def _figures(bundle: Bundle, asked: EvaluationQuestion, found: Answer, seconds: float) -> dict[str, object]:
+def _figures(
+    bundle: Bundle, asked: EvaluationQuestion, found: Answer, counts: ReadCounts, seconds: float
+) -> dict[str, object]:
     manifest, evaluation = bundle.manifest, found.beside.evaluation
     return {
         "dataset": found.dataset,
@@ -160,6 +173,7 @@ def _figures(bundle: Bundle, asked: EvaluationQuestion, found: Answer, seconds: 
         "warning": doubt(asked),
         "draws": evaluation.draws,
         "seconds": round(seconds, 3),
+        "left_out": counts.figures(),
         "rows": evaluation.rows,
         "segments": evaluation.segments,
         "differences": evaluation.differences,

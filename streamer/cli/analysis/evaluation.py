@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -17,7 +16,7 @@ from streamer.analysis.backtest.judgement import WEEK_MS, Period
 from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
 from streamer.cli.progress_line import ProgressLine
 from streamer.core.model.risk_model import Encoding
-from streamer.data.files import read_events
+from streamer.data.files import ReadCounts, read_files
 from streamer.inference.graphs.transformer_graphs import Bundle
 from streamer.inference.outlook import AlertGraph
 from streamer.inference.risk_model import OnnxRiskModel
@@ -90,6 +89,7 @@ def question(
 
 def answer(
     files: Sequence[Path],
+    counts: ReadCounts,
     bundle: Bundle,
     asked: EvaluationQuestion,
     settings: Settings,
@@ -98,7 +98,10 @@ def answer(
     alerts_a_week: float | None,
     ablations: bool,
 ) -> Answer:
-    """Judge the bundle on the events of ``files``; raises ``ConfigurationError`` where it cannot."""
+    """Judge the bundle on the events of ``files``, which ``counts`` counts.
+
+    Raises ``ConfigurationError`` where it cannot.
+    """
     try:
         from models.data.histories import collect
         from models.evaluation.comparison import judge_beside
@@ -112,7 +115,7 @@ def answer(
 
     manifest = bundle.manifest
     model = OnnxRiskModel(bundle, _CACHED_USERS)
-    events: Iterable[Event] = chain.from_iterable(map(read_events, files))
+    events: Iterable[Event] = read_files(files, counts)
     if alerts_a_week is not None:
         # Only alerts need whole events, all at once.
         events = sorted(events, key=lambda event: event.timestamp)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import msgspec
 
 from schemas.errors import ConfigurationError
-from schemas.event import Event
 from streamer.analysis.scoring.history import records_of
 from streamer.analysis.scoring.score_files import COLUMNS, write_scores
 from streamer.analysis.scoring.scores import UserScore, scores_at
+from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Instant
-from streamer.data.files import read_events
+from streamer.data.files import ReadCounts, read_files
 from streamer.data.files.kind import kind_of
 from streamer.data.files.report_file import report_option, write_report
 from streamer.inference.bundle import load_bundle
@@ -66,8 +66,8 @@ def command(
     """
     if out is not None:
         kind_of(out)
-    with ProgressLine("events") as line:
-        scores, events = _scores(line, files, bundle, at_ms, settings)
+    with counted_rows() as counts, ProgressLine("events") as line:
+        scores, events = _scores(line, files, counts, bundle, at_ms, settings)
         seconds = line.seconds
     if out is None:
         _show(scores)
@@ -78,18 +78,24 @@ def command(
             raise ConfigurationError(f"--out {out} cannot be written: {error.strerror}") from error
         click.echo(f"scores of {len(scores):,} users are in {out}")
     figures = {"users": len(scores), "events": events, "seconds": round(seconds, 3)}
-    write_report(report, {**figures, "file": None if out is None else str(out)})
+    file = None if out is None else str(out)
+    write_report(report, {**figures, "file": file, "left_out": counts.figures()})
 
 
 def _scores(
-    line: ProgressLine, files: Sequence[Path], path: Path, at_ms: int, settings: Settings
+    line: ProgressLine,
+    files: Sequence[Path],
+    counts: ReadCounts,
+    path: Path,
+    at_ms: int,
+    settings: Settings,
 ) -> tuple[list[UserScore], int]:
     """The scores, and how many events came before ``at_ms``."""
     bundle = load_bundle(path, settings.device, settings.arena_precision, settings.bundle_root)
     settings = msgspec.structs.replace(
         settings, mode="event-time", bundle=path, event_format="contract", repartition=False
     )
-    records = records_of(_events(files), at_ms)
+    records = records_of(read_files(files, counts), at_ms)
     partition = StageDriver(build_stage(settings, bundle, partitions=1))
     done = 0
     for batch in partition.apply(records):
@@ -101,11 +107,6 @@ def _scores(
     model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
     moments = dict.fromkeys(users, at_ms)
     return scores_at(users, moments, model, bundle.manifest.horizon_days), len(records)
-
-
-def _events(files: Sequence[Path]) -> Iterator[Event]:
-    for file in files:
-        yield from read_events(file)
 
 
 def _show(scores: Sequence[UserScore]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ import click
 import msgspec
 
 from schemas.errors import ConfigurationError
-from schemas.event import Event
 from streamer.cli import INTERRUPTED
 from streamer.cli.analysis.training_tables import ablation_table, fold_table
 from streamer.cli.interruptible import interruptible
+from streamer.cli.left_out import counted_rows
 from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Duration, Instant
 from streamer.core.history.calendar import UTC
-from streamer.data.files import read_events
+from streamer.data.files import read_files
 from streamer.data.files.report_file import report_option, write_report
 from streamer.settings.settings import Settings
 from streamer.settings.time_zone import calendar_of
@@ -114,9 +114,9 @@ def command(
     from streamer.cli.stage_progress import StageProgress
 
     started = time.monotonic()
-    with StageProgress() as progress, interruptible(interruption):
+    with counted_rows() as counts, StageProgress() as progress, interruptible(interruption):
         manifest, done = train_from_events(
-            _events(files),
+            read_files(files, counts),
             out,
             name=name,
             churn_types=churn_types,
@@ -153,6 +153,7 @@ def command(
         "seconds": round(seconds, 1),
         "variant": manifest.variant,
         "interrupted": manifest.interrupted,
+        "left_out": counts.figures(),
     }
     ablation = [msgspec.to_builtins(one) for one in manifest.ablation]
     write_report(report, {**made, **figures, "ablation": ablation, "folds": by_fold})
@@ -161,11 +162,6 @@ def command(
     what = "with the best so far" if manifest.interrupted else "after the bundle was complete"
     click.echo(f"interrupted {what}; the same command with --resume goes on", err=True)
     return INTERRUPTED
-
-
-def _events(files: Sequence[Path]) -> Iterator[Event]:
-    for file in files:
-        yield from read_events(file)
 
 
 def _trainer() -> tuple[Callable[..., Any], Any]:

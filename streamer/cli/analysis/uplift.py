@@ -13,6 +13,7 @@ from streamer.analysis.uplift import sources
 from streamer.analysis.uplift.estimate import Estimate, estimate
 from streamer.analysis.uplift.outcome import Outcome, Returned, first_raises, outcome
 from streamer.analysis.uplift.proportions import CONFIDENCE, POWER
+from streamer.cli.left_out import counted_rows
 from streamer.cli.settings_option import settings_option
 from streamer.cli.times import Duration
 from streamer.data.files.report_file import report_option, write_report
@@ -54,7 +55,9 @@ def command(
     The interval is Newcombe's (1998, method 10) at 95 %. Needs a policy with a holdout_share.
     """
     raises = first_raises(sources.decisions(decisions, settings))
-    found = outcome(raises, sources.events(events, settings), horizon_ms, any_event=churn_types == "any")
+    with counted_rows() as counts:
+        read = sources.events(events, settings, counts)
+        found = outcome(raises, read, horizon_ms, any_event=churn_types == "any")
     figures = estimate(found.sent, found.held_out, effect / 100)
     days = horizon_ms / DAY_MS
     for line in _told(found, figures, "bought" if churn_types == "purchase" else "returned", days):
@@ -76,6 +79,7 @@ def command(
             "in_both": len(raises.in_both),
             "confidence": CONFIDENCE,
             "power": POWER,
+            "left_out": counts.figures(),
             **figures._asdict(),
         },
     )

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import click
 
-from schemas.errors import TopicError
+from schemas.errors import InputFileError, TopicError
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
 from schemas.topics import EVENTS, with_prefix
+from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
 from streamer.data.files import ReadCounts, read_events
@@ -46,34 +47,65 @@ def command(
 
     Files: .ndjson (.json, .jsonl) and .csv, both also with .gz or .zst, and .parquet. Several files are
     merged by time, each sorted by itself. Every record bears the time of its event and lies in the partition
-    of its user.
+    of its user. All files are read once before, so that a wrong row ends the command before anything is
+    published; a pipe is not.
     """
     if speed is not None and rate is not None:
         raise click.UsageError("--speed and --rate exclude each other.")
     topic = asyncio.run(_events_topic(settings))
-    counts = ReadCounts()
-    events = _merged(files, counts)
-    first = list(islice(events, 1))
-    warning = (
-        retention_warning(topic.plan.name, topic.configuration, first[0].timestamp, int(time.time() * 1_000))
-        if first
-        else None
-    )
-    if warning:
-        click.echo(f"warning: {warning}", err=True)
-    with ProgressLine("events") as line:
-        progress = asyncio.run(
-            replay(
-                connection_of(settings),
-                topic.plan.name,
-                event_records(chain(first, events)),
-                speed=speed,
-                rate=rate,
-                report=lambda progress: line.update(progress.records, progress.last_ms),
+    for file in files:
+        _check(file)
+    with counted_rows() as counts:
+        events = _placed(_merged(files, counts), topic.plan.name)
+        first = list(islice(events, 1))
+        warning = (
+            retention_warning(
+                topic.plan.name, topic.configuration, first[0].timestamp, int(time.time() * 1_000)
             )
+            if first
+            else None
         )
-    _tell(topic.plan.name, progress, counts)
+        if warning:
+            click.echo(f"warning: {warning}", err=True)
+        with ProgressLine("events") as line:
+            progress = asyncio.run(
+                replay(
+                    connection_of(settings),
+                    topic.plan.name,
+                    event_records(chain(first, events)),
+                    speed=speed,
+                    rate=rate,
+                    report=lambda progress: line.update(progress.records, progress.last_ms),
+                )
+            )
+        click.echo(f"{progress.records:,} events are in {topic.plan.name} ({progress.records_per_s:,.0f}/s)")
     write_report(report, _figures(topic.plan.name, progress, counts, warning))
+
+
+def _check(file: Path) -> None:
+    """Read the whole file, so that a wrong row ends the replay before anything of it is published."""
+    if not file.is_file():
+        return  # A pipe can be read only once.
+    try:
+        with ProgressLine("events checked") as line:
+            for _ in line.counting(read_events(file)):
+                pass
+    except InputFileError as error:
+        raise InputFileError(f"{error} Nothing was published.") from error
+
+
+def _placed(events: Iterator[Event], topic: str) -> Iterator[Event]:
+    """The same events; an error that ends them says how many were published before it."""
+    published = 0
+    try:
+        for event in events:
+            yield event
+            published += 1
+    except InputFileError as error:
+        before = (
+            f"The {published:,} events before it are in {topic}." if published else "Nothing was published."
+        )
+        raise InputFileError(f"{error} {before}") from error
 
 
 async def _events_topic(settings: Settings) -> TopicState:
@@ -87,12 +119,6 @@ async def _events_topic(settings: Settings) -> TopicState:
 def _merged(files: tuple[Path, ...], counts: ReadCounts) -> Iterator[Event]:
     streams = [read_events(file, counts) for file in files]
     return iter(heapq.merge(*streams, key=attrgetter("timestamp"))) if len(streams) > 1 else streams[0]
-
-
-def _tell(topic: str, progress: ReplayProgress, counts: ReadCounts) -> None:
-    click.echo(f"{progress.records:,} events are in {topic} ({progress.records_per_s:,.0f}/s)")
-    if counts.skipped:
-        click.echo(f"{counts.skipped:,} events of unknown types were left out", err=True)
 
 
 def _figures(
@@ -109,6 +135,7 @@ def _figures(
         "first_event_at": first,
         "last_event_at": last,
         "skipped": counts.skipped,
+        "left_out": counts.figures(),
         "unknown_fields": counts.unknown_fields,
         "warnings": [warning] if warning else [],
     }

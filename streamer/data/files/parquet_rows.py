@@ -8,40 +8,41 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.errors import InputFileError
-from schemas.event import Event, Skipped
-from streamer.data.files.fields import (
-    COLUMNS,
-    IDENTIFIER_COLUMNS,
-    ITEM_COLUMNS,
-    NUMBER_COLUMNS,
-    require_columns,
-    row_event,
-)
+from streamer.data.files.columns import columns_of
+from streamer.data.files.fields import IDENTIFIER_COLUMNS, ITEM_COLUMNS, NUMBER_COLUMNS, row_event
 from streamer.data.files.kind import files_extra
+from streamer.data.files.rows import Row
 
 _BATCH_ROWS: Final = 8_192
 
 
-def parquet_events(path: Path) -> Iterator[Event | Skipped]:
+def parquet_rows(path: Path, latest_ms: int) -> Iterator[Row]:
     """Decode batch by batch. Integer and UUID ids are read as text; a time must be an instant (with a zone).
 
-    Raises ``InputFileError`` that names the row or the column.
+    ``latest_ms``: later events are left out. Raises ``InputFileError`` that names the column which cannot be
+    one of an event's.
     """
     pyarrow = files_extra("pyarrow")
     parquet = files_extra("pyarrow.parquet")
     try:
         with parquet.ParquetFile(path, pre_buffer=False) as file:
             present: list[str] = file.schema_arrow.names
-            require_columns(path, present)
-            known = [name for name in COLUMNS if name in present]
-            unknown_columns = len(present) - len(known)
+            places = columns_of(path, present)
+            # Columns are asked for by name, and names that nobody wants may occur twice.
+            wanted = [present[place] for place in places.values()]
+            unknown_columns = len(set(present)) - len(places)
             row = 0
-            for batch in file.iter_batches(_BATCH_ROWS, columns=known):
-                columns = [_values(path, pyarrow, name, batch.column(name)) for name in known]
+            for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+                columns = [
+                    _values(path, pyarrow, name, batch.column(column))
+                    for name, column in zip(places, wanted, strict=True)
+                ]
                 for cells in zip(*columns, strict=True):
                     row += 1
-                    fields = {name: cell for name, cell in zip(known, cells, strict=True) if cell is not None}
-                    yield row_event(path, row, fields, unknown_columns)
+                    fields = {
+                        name: cell for name, cell in zip(places, cells, strict=True) if cell is not None
+                    }
+                    yield row_event(path, row, fields, unknown_columns, latest_ms)
     except (OSError, UnicodeDecodeError, pyarrow.ArrowException) as error:
         raise InputFileError(f"{path} cannot be read as Parquet: {error}") from error
 
@@ -63,7 +64,10 @@ def _values(path: Path, pyarrow: Any, name: str, array: Any) -> list[Any]:
         return array.to_pylist()
     if name in NUMBER_COLUMNS:
         if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-            return array.cast(pyarrow.float64(), safe=False).to_pylist()
+            numbers = array.cast(pyarrow.float64(), safe=False)
+            compute = files_extra("pyarrow.compute")
+            # Polars, DuckDB, Spark and numpy write a number that is not known as NaN.
+            return compute.if_else(compute.is_nan(numbers), None, numbers).to_pylist()
         raise _misfit(path, name, kind, "numbers are")
     if _is_text(types, kind):
         return array.cast(pyarrow.string()).to_pylist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import os
@@ -30,7 +31,10 @@ def reading(path: Path, compression: Compression | None) -> Generator[io.Buffere
                 zstandard = files_extra("zstandard")
                 damaged = (*damaged, zstandard.ZstdError)
                 raw = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-            yield io.BufferedReader(cast("Any", raw), _BUFFER_BYTES)
+            stream = io.BufferedReader(cast("Any", raw), _BUFFER_BYTES)
+            if stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                raise InputFileError(f"{path} is UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8).")
+            yield stream
     except damaged as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputFileError(f"{path} cannot be read: {reason}") from error

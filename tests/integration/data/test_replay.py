@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 from operator import attrgetter
@@ -122,11 +123,39 @@ def test_an_interrupted_replay_ends_with_130_and_has_published_a_part(shop: Shop
     assert 0 < len(numbers) < 50_000
 
 
-def test_a_wrong_row_ends_the_replay_and_names_it(shop: Shop, tmp_path: Path) -> None:
-    (tmp_path / "events.ndjson").write_text('{"event_id":"1"}\n')
-    done = shop.run("replay", str(tmp_path / "events.ndjson"))
+def test_a_wrong_row_ends_the_replay_before_anything_is_published(shop: Shop, tmp_path: Path) -> None:
+    write_events(tmp_path / "good.ndjson", history(2_000))
+    shutil.copy(tmp_path / "good.ndjson", tmp_path / "bad.ndjson")
+    with (tmp_path / "bad.ndjson").open("a") as file:
+        file.write('{"event_id":"1"}\n')
+    done = shop.run("replay", str(tmp_path / "good.ndjson"), str(tmp_path / "bad.ndjson"))
     assert done.returncode == 1
-    assert "events.ndjson, line 1, field user_id: " in done.stderr
+    assert "bad.ndjson, line 2001, field user_id: " in done.stderr
+    assert "Nothing was published." in done.stderr
+    assert published(shop) == []
+
+    # A pipe can be read only once: what was published before the wrong row is said.
+    pipe = tmp_path / "pipe.ndjson"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["cp", str(tmp_path / "bad.ndjson"), str(pipe)])
+    done = shop.run("replay", str(pipe))
+    assert writer.wait(20) == 0
+    assert done.returncode == 1
+    assert "pipe.ndjson, line 2001, field user_id: " in done.stderr
+    assert f"The 2,000 events before it are in {shop.topic(EVENTS)}." in done.stderr
+    assert len(published(shop)) == 2_000
+
+
+def test_rows_that_are_left_out_are_told(shop: Shop, tmp_path: Path) -> None:
+    write_events(tmp_path / "events.ndjson", history(3))
+    text = (tmp_path / "events.ndjson").read_text()
+    (tmp_path / "events.ndjson").write_text(text + text.replace("purchase", "Purchase"))
+    report = tmp_path / "report.json"
+    done = shop.run("replay", str(tmp_path / "events.ndjson"), "--report", str(report))
+    assert done.returncode == 0, done.stderr
+    assert "3 of 6 rows were left out, of unknown types: 'Purchase' 3 (purchase?)" in done.stderr
+    assert json.loads(report.read_bytes())["left_out"]["types"] == {"Purchase": 3}
+    assert len(published(shop)) == 3
 
 
 def test_both_paces_at_once_are_wrong_use(shop: Shop, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from models.data.histories import collect
 from schemas.event import Event, Item
+from streamer.analysis.inspection.collected import Collected
+from streamer.analysis.inspection.figures import figures_of
 from streamer.data.files import write_events
 
 FEW, MANY, COLLECTED = 20_000, 200_000, 100_000
@@ -76,3 +78,16 @@ def test_histories_are_collected_in_150_bytes_an_event() -> None:
         tracemalloc.stop()
     assert len(histories.tokens) == COLLECTED
     assert peak < 150 * COLLECTED + 150 * histories.users
+
+
+def test_events_are_inspected_in_100_bytes_each() -> None:
+    tracemalloc.start()
+    try:
+        found = Collected()
+        found.read(many_events(COLLECTED))
+        figures = figures_of(found)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert figures.events == COLLECTED
+    assert peak < 100 * COLLECTED

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -53,12 +55,7 @@ def test_unknown_types_and_fields_are_counted(tmp_path: Path) -> None:
     path = written(tmp_path / "e.ndjson", "\n".join(json.dumps(line) for line in lines))
     counts = ReadCounts()
     assert len(list(read_events(path, counts))) == 2
-    assert counts == ReadCounts(events=2, skipped=1, unknown_fields=1)
-
-
-def test_an_event_of_any_future_is_accepted(tmp_path: Path) -> None:
-    path = written(tmp_path / "e.ndjson", json.dumps({**ROW, "timestamp": "9999-01-01T00:00:00Z"}))
-    assert len(list(read_events(path))) == 1
+    assert counts == ReadCounts(events=2, skipped=1, unknown_fields=1, types=Counter({"page_ping": 1}))
 
 
 def test_several_compressed_parts_in_one_file(tmp_path: Path) -> None:
@@ -132,7 +129,6 @@ def test_csv_with_one_item_and_with_epoch_milliseconds(tmp_path: Path) -> None:
         ("event_id,user_id,type,timestamp,type\n", "column type more than once"),
         ("", "has no column event_id"),
         (f"event_id,user_id,type,timestamp,price\n1,2,view,{MOMENT},abc\n", "row 2, column price"),
-        (f"event_id,user_id,type,timestamp,price\n1,2,view,{MOMENT},nan\n", "row 2, column price: "),
         (
             f'event_id,user_id,type,timestamp,price\n1,2,view,{MOMENT},"1,5"\n',
             "'1,5' is not a number, written as",
@@ -140,7 +136,14 @@ def test_csv_with_one_item_and_with_epoch_milliseconds(tmp_path: Path) -> None:
         ("event_id,user_id,type,timestamp\n1,2,view,2017-03-02 18:04:11\n", "times with their zone"),
         ("event_id,user_id,type,timestamp\n1,2,view,1488477851\n", "row 2, column timestamp: "),
         (f"event_id,user_id,type,timestamp\n1,2,,{MOMENT}\n", "row 2, column type: "),
-        (f"event_id;user_id;type;timestamp\n1;2;view;{MOMENT}\n", "has no column event_id"),
+        (
+            f"event_id:user_id:type:timestamp\n1:2:view:{MOMENT}\n",
+            "Found: 'event_id:user_id:type:timestamp'.",
+        ),
+        (
+            "event_id,user_id,type,Timestamp,time stamp\n",
+            "column timestamp more than once, as the columns 4 ('Timestamp'), 5 ('time stamp')",
+        ),
         (f"event_id,user_id,type,timestamp\n1,2,view,{MOMENT}\n1,2,view\n", "row 3: 3 cells under 4"),
         ("event_id,user_id,type,timestamp\n1,2,view,noon\n", "row 2, column timestamp: "),
         (f"event_id,user_id,type,timestamp\n1,,view,{MOMENT}\n", "row 2, column user_id: "),
@@ -227,7 +230,7 @@ def test_of_an_unknown_type_only_the_required_fields_are_checked(tmp_path: Path,
     rows = [{**ROW, "type": "page_ping", "value": 1e16}, {**ROW, "value": 2.0}]
     counts = ReadCounts()
     assert [event.value for event in read_events(write(tmp_path / "e", rows), counts)] == [2.0]
-    assert counts == ReadCounts(events=1, skipped=1)
+    assert counts == ReadCounts(events=1, skipped=1, types=Counter({"page_ping": 1}))
     nameless = [{**ROW, "type": "page_ping", "user_id": ""}]
     assert "user_id" in problem(write(tmp_path / "n", nameless))
 
@@ -297,7 +300,7 @@ def test_parquet_with_lists_of_items_null_and_empty(tmp_path: Path) -> None:
         ({"user_id": ["u" * 257]}, "row 1, column user_id: "),
         ({"user_id": ["u\0"]}, "row 1, column user_id: "),
         ({"user_id": [Decimal("1.5")]}, "the type is decimal128(2, 1), and text, integers or UUIDs are"),
-        ({"value": [float("nan")]}, "row 1, column value: "),
+        ({"value": [float("inf")]}, "row 1, column value: "),
         ({"timestamp": ["2017-03-02"]}, "row 1, column timestamp: "),
         ({"timestamp": [MOMENT_MS // 1000]}, "row 1, column timestamp: "),
     ],
@@ -313,3 +316,185 @@ def test_parquet_without_a_required_column(tmp_path: Path) -> None:
     assert "no column type, timestamp" in problem(
         parquet(tmp_path / "e.parquet", {"event_id": ["1"], "user_id": ["2"]})
     )
+
+
+FAR = ["9999-12-31T23:59:59Z", "9999-12-31T23:00:00-05:00", "2700-01-01T00:00:00Z"]
+
+
+@every_kind
+@pytest.mark.parametrize("time", FAR)
+def test_a_time_far_ahead_is_left_out_and_told(tmp_path: Path, write: Write, time: str) -> None:
+    path = write(tmp_path / "e", [ROW, {**ROW, "timestamp": time}])
+    counts = ReadCounts()
+    assert list(read_events(path, counts)) == [EVENT]
+    [sentence] = counts.sentences()
+    assert "1 of 2 rows were left out, of times more than a day ahead" in sentence
+    assert str(path) in sentence
+    assert time[:4] in sentence
+    assert counts.figures() == {"rows": 1, "types": {}, "other_types": 0, "in_future": 1}
+
+
+def test_the_last_moment_of_the_calendar_as_a_timestamp_is_left_out_too(tmp_path: Path) -> None:
+    end_s = pa.array([MOMENT_MS // 1000, 253_402_300_799], pa.timestamp("s", "UTC"))
+    columns = {name: [value] * 2 for name, value in ROW.items()} | {"timestamp": end_s}
+    counts = ReadCounts()
+    assert list(read_events(parquet(tmp_path / "e.parquet", columns), counts)) == [EVENT]
+    assert counts.in_future == 1
+
+
+@every_kind
+def test_spellings_of_types_are_told_with_what_is_meant(tmp_path: Path, write: Write) -> None:
+    names = ["Purchase", "purchase ", "Purchase", "Order Completed", "page_ping", "view"]
+    path = write(tmp_path / "e", [{**ROW, "type": name} for name in names])
+    counts = ReadCounts()
+    assert len(list(read_events(path, counts))) == 1
+    [sentence] = counts.sentences()
+    assert sentence == (
+        "5 of 6 rows were left out, of unknown types: 'Purchase' 2 (purchase?), 'purchase ' 1 (purchase?), "
+        "'Order Completed' 1 (purchase?), 'page_ping' 1"
+    )
+
+
+def test_as_many_types_as_rows_take_bounded_room(tmp_path: Path) -> None:
+    rows = "".join(json.dumps({**ROW, "type": f"{number:0300}"}) + "\n" for number in range(3_000))
+    counts = ReadCounts()
+    assert list(read_events(written(tmp_path / "e.ndjson", rows), counts)) == []
+    assert counts.skipped == 3_000
+    assert len(counts.types) <= 1_000
+    assert max(map(len, counts.types)) <= 80
+    assert counts.figures()["other_types"] == 3_000 - counts.types.total()
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [
+        (MOMENT_MS // 1_000, "are seconds (2017-03-02T18:04:11Z): multiply by 1000"),
+        (MOMENT_MS * 1_000, "are microseconds (2017-03-02T18:04:11Z): divide by 1000 "),
+        (MOMENT_MS * 1_000_000, "are nanoseconds (2017-03-02T18:04:11Z): divide by 1000000 "),
+        (0, "1970"),
+        (253_402_300_800_000, "is no time in milliseconds"),
+        (-MOMENT_MS, "is no time in milliseconds"),
+    ],
+)
+def test_a_number_of_another_unit_is_refused_by_its_name(
+    tmp_path: Path, write: Write, epoch: int, expected: str
+) -> None:
+    message = problem(write(tmp_path / "e", [{**ROW, "timestamp": MOMENT_MS}, {**ROW, "timestamp": epoch}]))
+    assert expected in message
+    assert re.search(r"(row 2|row 3|line 2), (column|field) timestamp: ", message)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_timestamps_of_parquet_have_their_unit(tmp_path: Path, unit: str) -> None:
+    factor = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit]
+    times = pa.array([MOMENT_MS // 1_000 * factor], pa.timestamp(unit, "UTC"))
+    columns = {name: [value] for name, value in ROW.items()} | {"timestamp": times}
+    assert list(read_events(parquet(tmp_path / "e.parquet", columns))) == [EVENT]
+
+
+@pytest.mark.parametrize("text", ["NaN", "nan", "NULL", "null", "\\N", "", "n/a", "-nan"])
+def test_an_amount_that_is_not_known_in_csv(tmp_path: Path, text: str) -> None:
+    header = "event_id,user_id,type,timestamp,value,price,quantity,rating,duration_ms,session_id\n"
+    row = f"e1,u7,view,{MOMENT},{text},{text},{text},{text},{text},\\N\n"
+    assert list(read_events(written(tmp_path / "e.csv", header + row))) == [EVENT]
+
+
+def test_an_amount_that_is_nan_in_parquet(tmp_path: Path) -> None:
+    nan = float("nan")
+    item = pa.struct([("item_id", pa.string()), ("price", pa.float64())])
+    columns = {name: [value] for name, value in ROW.items()} | {
+        "value": pa.array([nan]).dictionary_encode(),
+        "rating": pa.array([nan], pa.float32()),
+        "items": pa.array([[{"item_id": "a", "price": nan}, {"price": 2.5}]], pa.list_(item)),
+    }
+    [event] = read_events(parquet(tmp_path / "e.parquet", columns))
+    assert (event.value, event.rating) == (None, None)
+    assert event.items == (Item("a"), Item(None, price=2.5))
+
+
+def test_nan_as_python_writes_it_into_json(tmp_path: Path) -> None:
+    nan = float("nan")
+    items = [{"item_id": 'a "NaN"', "price": nan}]
+    row = {**ROW, "value": nan, "items": items, "query": "NaN, \\ NaN"}
+    [event] = read_events(written(tmp_path / "e.ndjson", json.dumps(row) + "\n"))
+    assert event == Event("e1", "u7", "view", MOMENT_MS, (Item('a "NaN"'),), query="NaN, \\ NaN")
+    unknown = {**ROW, "type": "Purchase", "value": nan}
+    counts = ReadCounts()
+    assert list(read_events(written(tmp_path / "u.ndjson", json.dumps(unknown)), counts)) == []
+    assert counts.types == {"Purchase": 1}
+    table = as_csv(tmp_path / "t", [ROW])
+    table.write_text(f'event_id,user_id,type,timestamp,items\ne1,u7,view,{MOMENT},"[{{""price"":NaN}}]"\n')
+    assert [event.items for event in read_events(table)] == [(Item(),)]
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.ndjson.gz"])
+def test_utf_16_is_named(tmp_path: Path, name: str) -> None:
+    content = json.dumps(ROW).encode("utf-16")
+    path = written(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)
+    assert "UTF-16: save it as UTF-8" in problem(path)
+
+
+def test_a_byte_order_mark_begins_lines_too(tmp_path: Path) -> None:
+    line = json.dumps(ROW).encode() + b"\n"
+    assert list(read_events(written(tmp_path / "e.ndjson", b"\xef\xbb\xbf" + line))) == [EVENT]
+    assert "line 2" in problem(written(tmp_path / "f.ndjson", line + b"\xef\xbb\xbf" + line))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "command"),
+    [
+        ("e.json", json.dumps([ROW]), "cat {} | jq -c '.[]' > events.ndjson"),
+        ("e.json", "\ufeff[\n" + json.dumps(ROW) + "\n]", "cat {} | jq -c '.[]' > events.ndjson"),
+        ("e.json", json.dumps(ROW, indent=2), "cat {} | jq -c '.' > events.ndjson"),
+        ("e.json.gz", gzip.compress(b"[]"), "gzip -dc {} | jq -c '.[]' > events.ndjson"),
+    ],
+)
+def test_json_that_is_no_lines_is_named_with_the_way_out(
+    tmp_path: Path, name: str, content: str | bytes, command: str
+) -> None:
+    path = written(tmp_path / name, content)
+    message = problem(path)
+    assert "one object a line is needed" in message
+    assert command.format(path) in message
+
+
+HEADER, CELLS = "event_id,user_id,type,timestamp,query", f'e1,u7,view,{MOMENT},"a, b; c"'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{HEADER}\n{CELLS}\n",
+        f"{HEADER.replace(',', ';')}\r\n{CELLS.replace(',', ';', 4)}\r\n",
+        "event_id\tuser_id\ttype\ttimestamp\tquery\n" + CELLS.replace(",", "\t", 4) + "\n",
+        f"\ufeffsep=,\r\n{HEADER}\r\n{CELLS}\r\n",
+        f"SEP=;\n{HEADER.replace(',', ';')}\n{CELLS.replace(',', ';', 4)}\n",
+        f'event_id, user_id, type, timestamp, query\ne1, u7, view, {MOMENT}, "a, b; c"\n',
+        f"Event_ID,USER_ID,Type ,TimeStamp,Query\n{CELLS}\n",
+        f"Event Id,userId,type,time-stamp,query\n{CELLS}\n",
+        f"{HEADER},,\n{CELLS},x,y\n",
+        f"{HEADER},shop,shop\n{CELLS},x,y\n",
+        f"{HEADER},Type\n{CELLS},x\n",
+        f'"event_id","user_id","type","timestamp","query","note\nof two lines"\n{CELLS},x\n',
+    ],
+)
+def test_csv_of_other_dialects(tmp_path: Path, content: str) -> None:
+    [event] = read_events(written(tmp_path / "e.csv", content))
+    assert event == Event("e1", "u7", "view", MOMENT_MS, query="a, b; c", unknown_fields=event.unknown_fields)
+
+
+def test_the_row_after_a_line_that_names_the_separator_keeps_its_number(tmp_path: Path) -> None:
+    content = f"sep=;\n{HEADER.replace(',', ';')}\n;u7;view;{MOMENT};\n"
+    assert "row 3, column event_id" in problem(written(tmp_path / "e.csv", content))
+
+
+def test_columns_of_parquet_that_are_not_used_need_not_be_unique(tmp_path: Path) -> None:
+    names = ["Event_ID", "user_id", "type", "timestamp", "shop", "shop"]
+    arrays = [pa.array([value]) for value in (*ROW.values(), "x", "y")]
+    path = tmp_path / "e.parquet"
+    pq.write_table(pa.Table.from_arrays(arrays, names=names), path)
+    [event] = read_events(path)
+    assert event == Event("e1", "u7", "view", MOMENT_MS, unknown_fields=1)
+    pq.write_table(pa.Table.from_arrays(arrays, names=[*names[:4], "user_id", "x"]), path)
+    assert "column user_id more than once, as the columns 2 ('user_id'), 5 ('user_id')" in problem(path)

@@ -30,7 +30,7 @@ events = st.builds(
     event_id=texts,
     user_id=texts,
     type=st.sampled_from(EVENT_TYPES),
-    timestamp=st.integers(631_152_000_000, 4_000_000_000_000),
+    timestamp=st.integers(631_152_000_000, 1_750_000_000_000),
     items=st.lists(items, max_size=3).map(tuple),
     value=st.none() | numbers,
     currency=st.none() | st.sampled_from(["USD", "EUR"]),
