@@ -16,13 +16,14 @@ from streamer.core.user_state import UserState, decode_state, encode_state
 class PartitionRun:
     """Applies batches and keeps what would lie in the table and on the alert topic."""
 
-    def __init__(self, policy: Policy, model: RiskModel) -> None:
-        self._rules = Rules(policy, any_event_returns=False, partitions=1)
+    def __init__(self, policy: Policy, model: RiskModel, number: int = 0, partitions: int = 1) -> None:
+        self._rules = Rules(policy, any_event_returns=False, partitions=partitions)
+        self._number = number
         self._model = model
         self.table: dict[str, bytes] = {}
         self.clock_ms: int | None = None
         self.decisions: list[Decision] = []
-        self.partition = Partition(0, self._rules, model)
+        self.partition = Partition(number, self._rules, model)
 
     def process(
         self, events: Sequence[PartitionEvent], now_ms: int | None = None, *, held: bool = False
@@ -38,7 +39,7 @@ class PartitionRun:
 
     def crash(self) -> None:
         """Lose everything that is not in the table, and recover from it."""
-        self.partition = Partition(0, self._rules, self._model)
+        self.partition = Partition(self._number, self._rules, self._model)
         if self.clock_ms is not None:
             self.partition.clock_ms = self.clock_ms
         for user_id, stored in self.table.items():

@@ -124,6 +124,7 @@ class Partition:
         policy = self._rules.policy
         context = BatchContext(
             self.number,
+            self._rules.partitions,
             horizons,
             policy,
             self._model.silence_grid_ms,
@@ -133,8 +134,7 @@ class Partition:
             self._stamp,
             self._model.calendar,
         )
-        budget = policy.budget_of(self.number, self._rules.partitions)
-        applied = apply(states, grouped, context, self._model, budget)
+        applied = apply(states, grouped, context, self._model)
         for user_id, state in applied.states.items():
             self.adopt(user_id, state)
         return applied
