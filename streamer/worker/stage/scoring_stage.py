@@ -128,6 +128,7 @@ class ScoringStage:
     def close(self, partition: int) -> None:
         """Forget a partition that was revoked."""
         self._opened.pop(partition, None)
+        self._source.lags_no_more(partition)
 
     def process(
         self, partition: int, read: ReadTable, records: Sequence[Record], now_ms: int | None
@@ -141,7 +142,7 @@ class ScoringStage:
         if self._repartition is not None:
             messages += self._repartition.announce(partition, now_ms)
         was_down, was_held = self._source_down, opened.held
-        if now_ms is not None and self._source_is_down(records, now_ms):
+        if self._source_is_down(partition, records, now_ms):
             return BatchOutcome({}, messages, news=news or not was_down)
         if self._repartition is not None:
             now_ms = self._repartition.proven_ms(partition, now_ms)
@@ -254,12 +255,21 @@ class ScoringStage:
             )
         )
 
-    def _source_is_down(self, records: Sequence[Record], now_ms: int) -> bool:
-        """Whether this is a tick while no partition gets records: time then stands still for everybody."""
+    def _source_is_down(self, partition: int, records: Sequence[Record], now_ms: int | None) -> bool:
+        """Whether this is a tick while no partition gets records: time then stands still for everybody.
+
+        A tick of a partition that lags (``now_ms`` is ``None``) tells nothing of the source.
+        """
         arrived = not all(is_announcement(record) for record in records)
-        if arrived:
-            self._source.arrived(now_ms)
-        down = not arrived and self._source.is_down(now_ms)
+        if now_ms is not None:
+            self._source.lags_no_more(partition)
+            if arrived:
+                self._source.arrived(now_ms)
+        elif arrived:
+            self._source.lags(partition)
+        else:
+            return False
+        down = not arrived and now_ms is not None and self._source.is_down(now_ms)
         if down != self._source_down:
             self._source_down = down
             log.warning("source is down: decisions wait" if down else "source is back")
