@@ -157,6 +157,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 0
     max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 4000
+    transaction_timeout_s: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=900,
+            description="Seconds after which the broker ends a transaction that a worker has left open. "
+            "Until then one that hangs holds back who reads its outputs; a transaction that takes longer ends its "
+            "worker. At most the brokers' `transaction.max.timeout.ms`.",
+        ),
+    ] = 15.0
     cache_users: Annotated[
         int, Meta(ge=1, description="Users of a partition whose decoded state is kept in memory.")
     ] = 4096

@@ -101,6 +101,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
         instance_id=settings.instance_id,
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,
+        transaction_timeout_s=settings.transaction_timeout_s,
         standbys=settings.standbys,
         stuck_after_s=settings.stuck_after_s,
         live=settings.mode == "live",

@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.kafka.admin import connected_admin
@@ -20,7 +19,7 @@ from streamer.worker.runtime.liveness import Liveness
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.owned_partition import OwnedPartition, Source
 from streamer.worker.runtime.store import PartitionStore
-from streamer.worker.runtime.transactions import TransactionalWriter
+from streamer.worker.runtime.transactions import TransactionalWriter, why_failed
 from streamer.worker.stage.protocol import RECENT_MS, Record, Stage
 
 log = structlog.get_logger(__name__)
@@ -248,16 +247,12 @@ class Partitions:
         return OwnedPartition(writer, sources, status, inbox)
 
     async def _guarded(self, partition: int, commit: Awaitable[None]) -> None:
+        begun = monotonic()
         try:
             await commit
-        except ProducerFenced as error:
-            await self.fail(
-                error,
-                "fenced: another worker has taken the partition, or the transaction timed out",
-                partition=partition,
-            )
         except Exception as error:
-            await self.fail(error, "transaction failed", partition=partition)
+            why = why_failed(error, monotonic() - begun, self._options.transaction_timeout_s)
+            await self.fail(error, why, partition=partition)
 
     async def _committed(self, owned: OwnedPartition) -> None:
         if owned.commit is not None:
