@@ -163,8 +163,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ge=1,
             le=900,
             description="Seconds after which the broker ends a transaction that a worker has left open. "
-            "Until then one that hangs holds back who reads its outputs; a transaction that takes longer ends its "
-            "worker. At most the brokers' `transaction.max.timeout.ms`.",
+            "Until then one that hangs holds back who reads its outputs; a transaction that takes longer ends "
+            "its worker. At most the brokers' `transaction.max.timeout.ms`.",
         ),
     ] = 15.0
     cache_users: Annotated[
