@@ -16,8 +16,15 @@ from streamer.core.user_state import UserState, decode_state, encode_state
 class PartitionRun:
     """Applies batches and keeps what would lie in the table and on the alert topic."""
 
-    def __init__(self, policy: Policy, model: RiskModel, number: int = 0, partitions: int = 1) -> None:
-        self._rules = Rules(policy, any_event_returns=False, partitions=partitions)
+    def __init__(
+        self,
+        policy: Policy,
+        model: RiskModel,
+        number: int = 0,
+        partitions: int = 1,
+        longest_gap_ms: int | None = None,
+    ) -> None:
+        self._rules = Rules(policy, False, partitions, longest_gap_ms)
         self._number = number
         self._model = model
         self.table: dict[str, bytes] = {}

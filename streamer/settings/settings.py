@@ -19,6 +19,7 @@ from schemas.decoding import EventFormat
 from streamer.settings.secret import Secret
 from streamer.settings.sources import from_environment, from_file
 
+MAX_GAP_DAYS = 36_500
 _TOPIC_CHARACTERS = "^[a-zA-Z0-9._-]"
 
 
@@ -117,6 +118,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "only events do, as when history is replayed.",
         ),
     ] = "live"
+    longest_gap_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=MAX_GAP_DAYS,
+            description="In `event-time` mode the longest time in which a partition may have had no event. "
+            "One that would move the clock further goes to the dead letters (`clock-jump`), since its "
+            "sender's clock may be wrong. The same for all workers.",
+        ),
+    ] = 90.0
     event_format: Annotated[
         EventFormat,
         Meta(description="Whose events the events topic carries: the contract's own, or a platform's."),
@@ -163,8 +174,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ge=1,
             le=900,
             description="Seconds after which the broker ends a transaction that a worker has left open. "
-            "Until then one that hangs holds back who reads its outputs; a transaction that takes longer ends "
-            "its worker. At most the brokers' `transaction.max.timeout.ms`.",
+            "Until then one that hangs holds back who reads its outputs; one that takes longer ends its "
+            "worker. At most the brokers' `transaction.max.timeout.ms`.",
         ),
     ] = 15.0
     cache_users: Annotated[

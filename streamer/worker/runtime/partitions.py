@@ -12,6 +12,7 @@ import structlog
 from aiokafka import TopicPartition
 from faust.types import TP
 
+from streamer.core.timing.clock import latest_ms, written_ms
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
 from streamer.worker.runtime.inbox import Fetched, Inbox
@@ -181,12 +182,17 @@ class Partitions:
     ) -> None:
         next_offset = owned.sources[topic].next_offset
         forwarded, erasure = topic == self._options.repartition_topic, topic == self._options.erasure_topic
+        wall_ms = time.time_ns() // 1_000_000
+        latest = latest_ms(wall_ms if self._options.live else None)
         records = [
-            Record(r.offset, r.timestamp, r.key, r.value, r.headers, forwarded, erasure)
+            Record(r.offset, written_ms(r.timestamp, latest), r.key, r.value, r.headers, forwarded, erasure)
             for r in fetched
             if r.offset >= next_offset
         ]
         if records:
+            # What has no timestamp that can be true does not tell how far behind the partition is.
+            stamp_ms = fetched[-1].timestamp
+            owned.sources[topic].newest_ms = stamp_ms if stamp_ms <= latest else -1
             await self._run(partition, owned, topic, records)
 
     async def _run(
@@ -194,8 +200,6 @@ class Partitions:
     ) -> None:
         wall_ms = time.time_ns() // 1_000_000
         read_to = None if topic is None else (topic, records[-1].offset + 1)
-        if read_to is not None:
-            owned.sources[read_to[0]].newest_ms = records[-1].timestamp_ms
         now_ms = wall_ms if self._options.live and self._is_current(owned, read_to, wall_ms) else None
         try:
             outcome = self._stage.process(partition, self._store.reader(partition), records, now_ms)

@@ -11,6 +11,7 @@ from schemas.dead_letter import dead_letter_headers
 from schemas.decoding import EventFormat, content_type_of, decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Skipped
+from schemas.timestamps import format_timestamp
 from schemas.topics import DEAD_LETTERS, with_prefix
 from streamer.core.engine.partition import PartitionEvent
 from streamer.core.erasure import NOTHING_REFUSED, Refused
@@ -152,3 +153,13 @@ class Intake:
 def _processing_failed(error: Exception) -> MalformedEventError:
     message = f"The event is well-formed, but processing it raised {type(error).__name__}: {error}"
     return MalformedEventError(PROCESSING_FAILED, message)
+
+
+def clock_jump(from_ms: int) -> MalformedEventError:
+    """The error of an event that would move its partition's clock, at ``from_ms``, too far."""
+    return MalformedEventError(
+        "clock-jump",
+        f"The event is further ahead of what came before it, {format_timestamp(from_ms)}, than "
+        "STREAMER_LONGEST_GAP_DAYS lets a partition be without events. If its time is right, raise that "
+        "setting, start the workers anew and redrive it.",
+    )

@@ -18,7 +18,9 @@ RECENT_MS: Final = 30_000
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One record of a source topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp.
+    """One record of a source topic, undecoded.
+
+    ``timestamp_ms``: when it counts as written (:func:`streamer.core.timing.clock.written_ms`), epoch milliseconds.
 
     ``forwarded``: it comes from the repartition topic, where another partition has put it. ``erasure``: from
     the topic of requests to forget a user.

@@ -21,7 +21,7 @@ from streamer.core.timing.clock import NEVER_MS
 from streamer.core.timing.source_watch import SourceWatch
 from streamer.core.user_state import encode_state
 from streamer.worker.stage.erasure_requests import ErasureRequests
-from streamer.worker.stage.intake import Intake
+from streamer.worker.stage.intake import Intake, clock_jump
 from streamer.worker.stage.messages import Messages
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.open_partition import (
@@ -148,6 +148,8 @@ class ScoringStage:
             now_ms = self._repartition.proven_ms(partition, now_ms)
         opened.held = self._live and now_ms is None
 
+        events, refused = self._without_jumps(opened, records, events)
+        messages += refused
         clock_before = opened.partition.clock_ms
         try:
             applied, writes, published = self._apply(opened, read, events, now_ms)
@@ -159,9 +161,12 @@ class ScoringStage:
             log.warning("batch failed: looking for the records to blame", records=len(records), **failure)
             good, poison = separate(events, lambda tried: self._attempt(opened, read, tried, now_ms))
             log.error("dead letters: records that cannot be processed", number=len(poison), **failure)
+            # An event left out may have moved the clock to where the next one is no jump any more.
+            good, refused = self._without_jumps(opened, records, good)
+            messages += refused
             applied, writes, published = self._apply(opened, read, good, now_ms)
-            refused = {event.offset: reason for event, reason in poison}
-            messages += self._intake.refuse(records, refused, partition, counters)
+            blamed = {event.offset: reason for event, reason in poison}
+            messages += self._intake.refuse(records, blamed, partition, counters)
         messages += published
         opened.count_decisions(applied.decisions)
         model = opened.model
@@ -191,6 +196,17 @@ class ScoringStage:
             if state is None or state.model == identity:
                 messages.append(opened.model.scorer.messages.score(user_id, state, number))
         return applied, writes, messages
+
+    def _without_jumps(
+        self, opened: OpenedPartition, records: Sequence[Record], events: Sequence[PartitionEvent]
+    ) -> tuple[list[PartitionEvent], list[Message]]:
+        """The events that do not move the clock too far, and dead letters for the others."""
+        jumps = opened.partition.jumps(events)
+        if not jumps:
+            return list(events), []
+        errors: dict[int, Exception] = {offset: clock_jump(from_ms) for offset, from_ms in jumps.items()}
+        letters = self._intake.refuse(records, errors, opened.partition.number, opened.counters)
+        return [event for event in events if event.offset not in jumps], letters
 
     def _attempt(
         self, opened: OpenedPartition, read: ReadTable, events: Sequence[PartitionEvent], now_ms: int | None

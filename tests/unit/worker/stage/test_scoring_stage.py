@@ -38,10 +38,14 @@ class Worker:
         self.offset = 0
 
     def process(
-        self, *values: bytes, now_ms: int | None = None, headers: Iterable[tuple[str, bytes]] = ()
+        self,
+        *values: bytes,
+        now_ms: int | None = None,
+        headers: Iterable[tuple[str, bytes]] = (),
+        record_ms: int = START + 40 * DAY_MS,
     ) -> BatchOutcome:
         records = [
-            Record(self.offset + n, START + 40 * DAY_MS, b"key", value, tuple(headers))
+            Record(self.offset + n, record_ms, b"key", value, tuple(headers))
             for n, value in enumerate(values)
         ]
         self.offset += len(values)
