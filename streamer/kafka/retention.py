@@ -49,8 +49,8 @@ def ahead_warning(topic: str, expected: Mapping[str, str], configuration: Mappin
     if name not in expected or name not in configuration or int(configuration[name]) <= int(expected[name]):
         return None
     return (
-        f"topic {topic} takes records from senders whose clocks are far ahead, and their events go to the dead "
-        f"letters. Set {name}={expected[name]} on the topic: Kafka then refuses them where they are sent."
+        f"topic {topic} takes records from senders whose clocks are far ahead, and their events go to the "
+        f"dead letters. Set {name}={expected[name]} on the topic: Kafka then refuses what they send."
     )
 
 

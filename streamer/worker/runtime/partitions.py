@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -53,6 +53,7 @@ class Partitions:
         self._owned: dict[int, OwnedPartition] = {}
         self._failed = False
         self._assigned = False
+        self._opening: Generator[None] | None = None
         self.liveness = Liveness(options.stuck_after_s)
 
     async def take_over(self, assigned: Iterable[TP]) -> None:
@@ -79,12 +80,23 @@ class Partitions:
         log.info("partitions taken over", partitions=numbers)
 
     async def open(self) -> bool:
-        """Give the stage the recovered table of every owned partition; false if that failed."""
+        """Give the stage the recovered table of every owned partition.
+
+        Returns: false if that failed, or if partitions were taken away meanwhile: others have their turn
+        between two slices of a table.
+        """
         try:
             self._close()
             for partition, owned in sorted(self._owned.items()):
                 next_offset = owned.sources[self._options.event_topic].next_offset
-                self._stage.open(partition, self._store.items(partition), owned.status, next_offset)
+                items = self._store.items(partition)
+                opening = self._opening = self._stage.opening(partition, items, owned.status, next_offset)
+                for _ in opening:
+                    self.liveness.moved()
+                    await asyncio.sleep(0)
+                if self._opening is not opening or self._owned.get(partition) is not owned:
+                    return False
+                self._opening = None
                 owned.open = True
                 owned.touched_at = monotonic()
                 self.liveness.moved()
@@ -264,6 +276,9 @@ class Partitions:
 
     def _close(self) -> None:
         self.liveness.moved()
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None
         for partition, owned in sorted(self._owned.items()):
             if owned.open:
                 owned.open = False

@@ -13,7 +13,7 @@ from schemas.errors import MalformedEventError
 from schemas.event import Skipped
 from schemas.timestamps import format_timestamp
 from schemas.topics import DEAD_LETTERS, with_prefix
-from streamer.core.engine.partition import PartitionEvent
+from streamer.core.engine.partition import Partition, PartitionEvent
 from streamer.core.erasure import NOTHING_REFUSED, Refused
 from streamer.core.history.token import is_foreign, tokenise
 from streamer.worker.stage.partition.counters import Counters, count
@@ -114,6 +114,21 @@ class Intake:
             messages.append(self._refused(received, error, partition, counters))
         return messages
 
+    def without_jumps(
+        self,
+        records: Sequence[Record],
+        events: list[PartitionEvent],
+        partition: Partition,
+        counters: Counters,
+    ) -> tuple[list[PartitionEvent], list[Message]]:
+        """Those of ``events`` that do not move the clock too far; dead letters for the others."""
+        jumps = partition.jumps(events)
+        if not jumps:
+            return events, []
+        errors = {offset: _clock_jump(from_ms) for offset, from_ms in jumps.items()}
+        letters = self.refuse(records, errors, partition.number, counters)
+        return [event for event in events if event.offset not in jumps], letters
+
     def _received(self, records: Sequence[Record], partition: int, counters: Counters) -> Iterable[Record]:
         """Records of the events topic; forwarded ones as they were where they came from."""
         if self._repartition is None:
@@ -155,7 +170,7 @@ def _processing_failed(error: Exception) -> MalformedEventError:
     return MalformedEventError(PROCESSING_FAILED, message)
 
 
-def clock_jump(from_ms: int) -> MalformedEventError:
+def _clock_jump(from_ms: int) -> MalformedEventError:
     """The error of an event that would move its partition's clock, at ``from_ms``, too far."""
     return MalformedEventError(
         "clock-jump",

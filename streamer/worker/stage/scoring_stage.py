@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from typing import Final
 
 import structlog
 
@@ -21,7 +22,7 @@ from streamer.core.timing.clock import NEVER_MS
 from streamer.core.timing.source_watch import SourceWatch
 from streamer.core.user_state import encode_state
 from streamer.worker.stage.erasure_requests import ErasureRequests
-from streamer.worker.stage.intake import Intake, clock_jump
+from streamer.worker.stage.intake import Intake
 from streamer.worker.stage.messages import Messages
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.open_partition import (
@@ -49,6 +50,9 @@ from streamer.worker.stage.partition.state_cache import StateCache
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.repartition import Repartition, is_announcement
 from streamer.worker.start_checks import check_partition, check_topics_unchanged
+
+SLICE_USERS: Final = 500
+"""Users decoded at once while a partition is opened, in some ten milliseconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -99,11 +103,20 @@ class ScoringStage:
     def open(
         self, partition: int, items: Iterable[tuple[bytes, bytes]], status: str = "", next_offset: int = 0
     ) -> None:
+        """Take a partition over at once."""
+        for _ in self.opening(partition, items, status, next_offset):
+            pass
+
+    def opening(
+        self, partition: int, items: Iterable[tuple[bytes, bytes]], status: str = "", next_offset: int = 0
+    ) -> Generator[None]:
         """Take a partition over: its clock, its model and every user's deadline come from the table."""
         check_partition(partition, self._topics)
         scorer, taken_up = self.models.serving, None
         opened, erased = Partition(partition, scorer.rules, scorer.model), ErasedUsers(self._mark_keys)
-        for key, stored in items:
+        for number, (key, stored) in enumerate(items):
+            if number % SLICE_USERS == 0:
+                yield
             if key == CLOCK_KEY:
                 record = decode_record(stored)
                 check_topics_unchanged(record.topics, self._topics)
@@ -148,7 +161,7 @@ class ScoringStage:
             now_ms = self._repartition.proven_ms(partition, now_ms)
         opened.held = self._live and now_ms is None
 
-        events, refused = self._without_jumps(opened, records, events)
+        events, refused = self._intake.without_jumps(records, events, opened.partition, counters)
         messages += refused
         clock_before = opened.partition.clock_ms
         try:
@@ -162,7 +175,7 @@ class ScoringStage:
             good, poison = separate(events, lambda tried: self._attempt(opened, read, tried, now_ms))
             log.error("dead letters: records that cannot be processed", number=len(poison), **failure)
             # An event left out may have moved the clock to where the next one is no jump any more.
-            good, refused = self._without_jumps(opened, records, good)
+            good, refused = self._intake.without_jumps(records, good, opened.partition, counters)
             messages += refused
             applied, writes, published = self._apply(opened, read, good, now_ms)
             blamed = {event.offset: reason for event, reason in poison}
@@ -196,17 +209,6 @@ class ScoringStage:
             if state is None or state.model == identity:
                 messages.append(opened.model.scorer.messages.score(user_id, state, number))
         return applied, writes, messages
-
-    def _without_jumps(
-        self, opened: OpenedPartition, records: Sequence[Record], events: Sequence[PartitionEvent]
-    ) -> tuple[list[PartitionEvent], list[Message]]:
-        """The events that do not move the clock too far, and dead letters for the others."""
-        jumps = opened.partition.jumps(events)
-        if not jumps:
-            return list(events), []
-        errors: dict[int, Exception] = {offset: clock_jump(from_ms) for offset, from_ms in jumps.items()}
-        letters = self._intake.refuse(records, errors, opened.partition.number, opened.counters)
-        return [event for event in events if event.offset not in jumps], letters
 
     def _attempt(
         self, opened: OpenedPartition, read: ReadTable, events: Sequence[PartitionEvent], now_ms: int | None
