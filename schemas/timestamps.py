@@ -16,6 +16,9 @@ from schemas.units import DAY_MS
 
 MILLISECONDS_PER_SECOND: Final = 1_000
 
+LATEST_MS: Final = 4_102_444_800_000
+"""2100-01-01T00:00:00Z, which no record is written at; what has a later time has none."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 # Looked up, since every score is stamped, and a format specification costs more than the rest of it.

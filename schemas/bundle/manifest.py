@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -36,6 +37,11 @@ ARENA_REBUILD_NAMES: Final[Mapping[ArenaPrecision, str]] = {
 
 Count = Annotated[int, Meta(ge=1)]
 
+SilenceSeconds = Annotated[int, Meta(ge=1, le=315_360_000)]
+"""Of a risk curve's step: ten years at most."""
+
+MAX_SILENCE_STEPS: Final = 256
+
 FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(?![\s\S])")]
 """Of a file in a bundle's folder: never a path."""
 
@@ -68,7 +74,7 @@ class ChurnDefinition(Struct, frozen=True):
 
 
 class BandEdges(Struct, frozen=True):
-    """Lowest probability of each band."""
+    """Lowest probability of each band: ascending, none of them 0 or 1."""
 
     watch: Probability
     high: Probability
@@ -146,7 +152,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     training_window: TrainingWindow
     data_fingerprint: Annotated[str, Meta(min_length=1, description="hash of the events trained on")]
     token_encoding: TokenEncoding
-    silence_grid_s: Annotated[tuple[int, ...], Meta(min_length=1)]
+    silence_grid_s: Annotated[
+        tuple[SilenceSeconds, ...],
+        Meta(min_length=1, max_length=MAX_SILENCE_STEPS, description="each longer than the one before"),
+    ]
     horizon_days: Annotated[float, Meta(gt=0)]
     churn_definition: ChurnDefinition
     time_zone: Annotated[str, Meta(min_length=1, description="IANA name", examples=["UTC"])]
@@ -197,6 +206,19 @@ def decode_manifest(data: bytes, origin: str) -> Manifest:
                 f"{origin} has bundle format {version}, and this program reads {FORMAT_VERSION}: "
                 "train the bundle again, or use the program's version that made it."
             )
-        return _DECODER.decode(data)
+        manifest = _DECODER.decode(data)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{origin} is not a bundle's manifest: {error}. Train the bundle again.") from error
+    _check_order(manifest, origin)
+    return manifest
+
+
+def _check_order(manifest: Manifest, origin: str) -> None:
+    """Refuse what would make a risk curve or a band of nothing: steps or edges that do not ascend."""
+    edges = msgspec.structs.astuple(manifest.band_edges)
+    for field, values, wanted in (
+        ("silence_grid_s", manifest.silence_grid_s, "each step must be longer than the one before it"),
+        ("band_edges", (0.0, *edges, 1.0), "watch, high and critical must ascend between 0 and 1"),
+    ):
+        if any(after <= before for before, after in pairwise(values)):
+            raise BundleError(f"{origin}: {field} does not ascend: {wanted}. Train the bundle again.")

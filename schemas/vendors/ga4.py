@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from schemas.errors import MalformedEventError
 from schemas.event import Skipped
+from schemas.timestamps import LATEST_MS
 from schemas.vendors.loose_values import (
     ANONYMOUS,
     UNKNOWN_TYPE,
@@ -123,7 +124,7 @@ _ITEMS: Final = msgspec.json.Decoder(tuple[_Item, ...] | None)
 def ga4_fields(value: bytes, record_timestamp_ms: int) -> Mapping[str, object] | Skipped:
     """The contract's fields of one event.
 
-    A request without ``timestamp_micros`` means the time at which it is received: the record's.
+    A request without ``timestamp_micros`` means the time at which it is received: the record's, if known.
     Raises ``MalformedEventError`` for a request with several events, which cannot be one record.
     """
     envelope = _ENVELOPE.decode(value)
@@ -149,6 +150,10 @@ def _of_request(
         return ANONYMOUS
     sent_ms = _milliseconds(event.timestamp_micros) or _milliseconds(envelope.timestamp_micros)
     time_ms = record_timestamp_ms if sent_ms is None else sent_ms
+    if sent_ms is None and record_timestamp_ms >= LATEST_MS:
+        raise MalformedEventError(
+            "missing-field", "The request has no `timestamp_micros`, and its record no time to take instead."
+        )
     client = envelope.client_id or envelope.app_instance_id
     event_id = _id_of(client, time_ms, event.timestamp_micros, event.name, bytes(event.params).hex())
     parameters = _PARAMETERS.decode(event.params) or _Parameters()

@@ -41,6 +41,20 @@ def stamp_warning(topic: str, expected: Mapping[str, str], configuration: Mappin
     )
 
 
+def ahead_warning(topic: str, expected: Mapping[str, str], configuration: Mapping[str, str]) -> str | None:
+    """What would go wrong in a topic that takes records from further ahead than ``expected``, or None.
+
+    Also for a broker that knows no such bound, whose configuration does not tell one.
+    """
+    name = "message.timestamp.after.max.ms"
+    if name not in expected or name not in configuration or int(configuration[name]) <= int(expected[name]):
+        return None
+    return (
+        f"topic {topic} takes records from senders whose clocks are far ahead, and their events go to the "
+        f"dead letters. Set {name}={expected[name]} on the topic: Kafka then refuses what they send."
+    )
+
+
 def outage_warning(topic: str, configuration: Mapping[str, str], longest_outage_days: float) -> str | None:
     """What would go wrong in a topic so configured if no worker read it for that long, or None."""
     if "delete" not in configuration["cleanup.policy"]:

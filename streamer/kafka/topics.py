@@ -4,7 +4,8 @@ Retention is a choice for each topic. Kafka counts it by record timestamps, and 
 its own, so ``commerce.events.v1`` and the erasure requests keep everything (``retention.ms=-1``); whoever
 wants less sets it on the topic. Alerts, decisions and dead letters are kept for 90 days after writing;
 compacted topics keep a key's newest record. What the worker writes is stamped by the broker
-(``LogAppendTime``), which refuses records whose writer's clock is an hour ahead of its own.
+(``LogAppendTime``), which refuses records whose writer's clock is an hour ahead of its own. On the events
+topic the same bound is set, which brokers before Kafka 3.6 do not know.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import InvalidConfigurationError, for_code
 
 from schemas.errors import TopicError
 from schemas.topics import (
@@ -42,6 +43,8 @@ FORWARDED_RETENTION_MS = 14 * DAY_MS
 # By then at the latest Kafka compacts what is overwritten or deleted; by itself it may never do so.
 COMPACTION_LAG_MS = 7 * DAY_MS
 VISIBLE_DEADLINE_S = 30.0
+AHEAD_SETTING = "message.timestamp.after.max.ms"
+MAX_AHEAD_MS = 3600 * 1000
 TABLE_NAME = "users"
 CHANGELOG_MAX_BYTES = 1024 * 1024
 
@@ -96,6 +99,8 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
         }
         if topic.name in (*APPENDED_BY_WORKER, SCORES):
             configuration["message.timestamp.type"] = "LogAppendTime"
+        if topic.name == EVENTS:
+            configuration[AHEAD_SETTING] = str(MAX_AHEAD_MS)
         if topic.name in APPENDED_BY_WORKER:
             configuration["retention.ms"] = str(APPENDED_RETENTION_MS)
         elif topic.cleanup_policy == "delete":
@@ -143,22 +148,31 @@ async def create_missing_topics(settings: Settings) -> list[str]:
         missing = [state.plan for state in await _states(admin, settings) if state.partitions is None]
         if not missing:
             return []
-        response: Any = await admin.create_topics(
-            [
-                NewTopic(
-                    plan.name, plan.partitions, settings.replication_factor, topic_configs=plan.configuration
-                )
-                for plan in missing
-            ]
-        )
-        for name, code, *message in response.topic_errors:
-            error = for_code(code)
-            # Somebody else may have created it in the meantime: whether it fits is checked like any other's.
-            if code != 0 and error.__name__ != "TopicAlreadyExistsError":
-                reason = message[0] if message and message[0] else error.description
-                raise TopicError(f"topic {name} could not be created: {reason}")
+        await create_topics(admin, missing, settings.replication_factor)
         await _wait_until_visible(admin, [plan.name for plan in missing])
         return [plan.name for plan in missing]
+
+
+async def create_topics(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan], replicas: int) -> None:
+    """Create topics, from a broker that does not know :data:`AHEAD_SETTING` without it.
+
+    Raises :class:`TopicError` when the broker refuses one.
+    """
+    response: Any = await admin.create_topics(
+        [NewTopic(plan.name, plan.partitions, replicas, topic_configs=plan.configuration) for plan in plans]
+    )
+    by_name = {plan.name: plan for plan in plans}
+    older: list[TopicPlan] = []
+    for name, code, *message in response.topic_errors:
+        error, configuration = for_code(code), dict(by_name[name].configuration)
+        if error is InvalidConfigurationError and configuration.pop(AHEAD_SETTING, None) is not None:
+            older.append(by_name[name]._replace(configuration=configuration))
+        # Somebody else may have created it in the meantime: whether it fits is checked like any other's.
+        elif code != 0 and error.__name__ != "TopicAlreadyExistsError":
+            reason = message[0] if message and message[0] else error.description
+            raise TopicError(f"topic {name} could not be created: {reason}")
+    if older:
+        await create_topics(admin, older, replicas)
 
 
 async def check_topics(settings: Settings) -> int:

@@ -15,8 +15,8 @@ from streamer.kafka.connection import connection_of
 from streamer.kafka.log_ends import LogEnd, log_ends
 from streamer.kafka.topics import TopicState, repair_of, topic_states
 from streamer.settings.settings import Settings
-from streamer.worker.rollout.plan import NO_ROLLOUT, Rollout
-from streamer.worker.rollout.topic import newest_rollout
+from streamer.worker.rollout.plan import NOTHING_DECIDED, Decided, Rollout
+from streamer.worker.rollout.topic import decided
 from streamer.worker.stage.partition.counters import Counters, total
 from streamer.worker.stage.partition.partition_status import (
     PartitionStatus,
@@ -65,7 +65,8 @@ class WorkerView(msgspec.Struct, frozen=True):
 class Deployment(msgspec.Struct, frozen=True):
     """How everything is at ``now_ms``, wall time. ``topics``: how many the deployment needs.
 
-    ``rollout``: what the operator has decided of models. ``source``: as the workers see it; ``None`` where
+    ``rollout``: what the operator has decided of models; ``rollout_unreadable``: why what was decided last
+    cannot be read, empty where it can. ``source``: as the workers see it; ``None`` where
     none watches it. ``totals``: of all partitions since their first records. ``forwarded_share``: of the
     records read, ``None`` without any. ``erasures_left``: requests to forget a user not yet carried out, and
     their copies for other partitions.
@@ -83,6 +84,7 @@ class Deployment(msgspec.Struct, frozen=True):
     totals: Counters
     forwarded_share: float | None
     rollout: Rollout
+    rollout_unreadable: str
     erasures_left: int
 
 
@@ -101,9 +103,9 @@ async def observe(settings: Settings, now_ms: int) -> Deployment:
         for tp in (TopicPartition(state.plan.name, number) for number in range(state.partitions or 0))
     }
     ends = await log_ends(connection, read_to)
-    decided = any(state.plan.name.endswith(MODELS.name) and state.partitions for state in topics)
-    rollout = await newest_rollout(settings) if decided else NO_ROLLOUT
-    return deployment_of(settings, now_ms, topics, group, committed, ends, rollout)
+    may_decide = any(state.plan.name.endswith(MODELS.name) and state.partitions for state in topics)
+    models = await decided(settings) if may_decide else NOTHING_DECIDED
+    return deployment_of(settings, now_ms, topics, group, committed, ends, models)
 
 
 def deployment_of(
@@ -113,7 +115,7 @@ def deployment_of(
     group: Group,
     committed: Mapping[TopicPartition, Committed],
     ends: Mapping[TopicPartition, LogEnd],
-    rollout: Rollout = NO_ROLLOUT,
+    models: Decided = NOTHING_DECIDED,
 ) -> Deployment:
     """The view. ``ends``: of the partitions of the events topic, and of the one for forwarded records."""
     events, erasures = (with_prefix(settings.topic_prefix, name) for name in (EVENTS, ERASURES))
@@ -155,7 +157,8 @@ def deployment_of(
         source=_source([status for status in spoken if status.worker in _identities(workers)]),
         totals=totals,
         forwarded_share=totals.forwarded / totals.records if totals.records else None,
-        rollout=rollout,
+        rollout=models.rollout,
+        rollout_unreadable=models.unreadable,
         erasures_left=sum(end.left for tp, end in ends.items() if tp.topic == erasures),
     )
 

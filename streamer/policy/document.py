@@ -62,7 +62,7 @@ nothing, with the reason.
   never waits.
 - With a daily budget a raise waits for the end of the day, midnight in the bundle's time zone, where the
   highest value at risk wins: risk times the customer's usual spending. The budget is shared out among the
-  topic's partitions.
+  topic's partitions; what does not go into their number goes round, day by day.
 - A customer who is held out is followed like all others, but nothing is sent. `streamer uplift` compares.
 - Moved to a later time, `alerts_from` holds back what begins. An alert already sent gets its revisions, and
   above all its end.

@@ -11,6 +11,7 @@ from msgspec import Meta
 from schemas.decoding import EventFormat
 from streamer.settings.secret import Secret
 
+MAX_GAP_DAYS = 36_500
 _TOPIC_CHARACTERS = "^[a-zA-Z0-9._-]"
 
 
@@ -109,6 +110,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "only events do, as when history is replayed.",
         ),
     ] = "live"
+    longest_gap_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=MAX_GAP_DAYS,
+            description="In `event-time` mode the longest time in which a partition may have had no event. "
+            "One that would move the clock further goes to the dead letters (`clock-jump`), since its "
+            "sender's clock may be wrong. The same for all workers.",
+        ),
+    ] = 90.0
     event_format: Annotated[
         EventFormat,
         Meta(description="Whose events the events topic carries: the contract's own, or a platform's."),
@@ -149,6 +160,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 0
     max_batch: Annotated[int, Meta(ge=1, description="Largest number of records in one transaction.")] = 4000
+    transaction_timeout_s: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=900,
+            description="Seconds after which the broker ends a transaction that a worker has left open. "
+            "Until then one that hangs holds back who reads its outputs; one that takes longer ends its "
+            "worker. At most the brokers' `transaction.max.timeout.ms`.",
+        ),
+    ] = 15.0
     cache_users: Annotated[
         int, Meta(ge=1, description="Users of a partition whose decoded state is kept in memory.")
     ] = 4096

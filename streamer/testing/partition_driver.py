@@ -29,16 +29,18 @@ class Snapshot(NamedTuple):
 
 
 class PartitionDriver:
-    """A partition under ``rules`` that goes on from ``snapshot``, which stays as it is.
+    """Partition ``number`` under ``rules``, going on from ``snapshot``, which stays as it is.
 
     ``table`` and ``marks``: the committed store. ``clock_ms``: the committed clock, ``None`` before any
     event. ``decisions``: all of them, in order. ``rules`` and ``model`` may be replaced before
     :meth:`recover`.
     """
 
-    def __init__(self, rules: Rules, model: RiskModel, snapshot: Snapshot | None = None) -> None:
+    def __init__(
+        self, rules: Rules, model: RiskModel, snapshot: Snapshot | None = None, number: int = 0
+    ) -> None:
         begun = Snapshot() if snapshot is None else snapshot
-        self.rules, self.model = rules, model
+        self.rules, self.model, self.number = rules, model, number
         self.table = dict(begun.table)
         self.marks = dict(begun.marks)
         self.clock_ms = begun.clock_ms
@@ -46,13 +48,23 @@ class PartitionDriver:
         self.recover()
 
     @classmethod
-    def of(cls, policy: Policy, model: RiskModel) -> Self:
-        """A new one, the only partition of its topic, where churn is the absence of purchases."""
-        return cls(Rules(policy, any_event_returns=False, partitions=1), model)
+    def of(
+        cls,
+        policy: Policy,
+        model: RiskModel,
+        number: int = 0,
+        partitions: int = 1,
+        longest_gap_ms: int | None = None,
+    ) -> Self:
+        """A new one, ``number`` of its topic's ``partitions``, where churn is the absence of purchases.
+
+        ``longest_gap_ms``: a larger jump of the clock is no event's right; ``None`` allows any.
+        """
+        return cls(Rules(policy, False, partitions, longest_gap_ms), model, number=number)
 
     def recover(self) -> None:
         """Lose everything that is not committed and start anew, as after a crash or on another machine."""
-        self.partition = Partition(0, self.rules, self.model)
+        self.partition = Partition(self.number, self.rules, self.model)
         self._erased = ErasedUsers([_MARK_KEY])
         for mark, stored in self.marks.items():
             self._erased.adopt(mark, stored)

@@ -18,7 +18,7 @@ from streamer.worker.http.health import health_application
 from streamer.worker.http.server import HttpServer, listen
 from streamer.worker.rollout.loading import Bundles, build_scorer, load_referenced
 from streamer.worker.rollout.plan import Rollout
-from streamer.worker.rollout.topic import newest_rollout
+from streamer.worker.rollout.topic import decided
 from streamer.worker.rollout.watcher import RolloutWatcher
 from streamer.worker.runtime.application import build_application, run
 from streamer.worker.runtime.options import WorkerOptions
@@ -39,7 +39,10 @@ def run_worker(settings: Settings) -> int:
     """
     partitions = asyncio.run(check_topics(settings))
     topics = asyncio.run(check_continuity(settings, partitions))
-    rollout = asyncio.run(newest_rollout(settings))
+    rollout, unreadable = asyncio.run(decided(settings))
+    if unreadable:
+        stands = str(rollout.serving or "the bundle in the settings")
+        log.error("newest decision about models unreadable", serves=stands, reason=unreadable)
     bundle = _bundle_to_serve(settings, rollout)
     stage = build_stage(settings, bundle, partitions, topics)
     watcher = RolloutWatcher(settings, stage.models, rollout, Bundles(settings, bundle, partitions))
@@ -98,6 +101,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
         instance_id=settings.instance_id,
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,
+        transaction_timeout_s=settings.transaction_timeout_s,
         standbys=settings.standbys,
         stuck_after_s=settings.stuck_after_s,
         live=settings.mode == "live",

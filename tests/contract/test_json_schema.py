@@ -161,13 +161,15 @@ manifests = st.builds(
     training_window=st.builds(TrainingWindow, from_=times, to=times),
     data_fingerprint=texts,
     token_encoding=st.builds(TokenEncoding, types=counts, category_buckets=counts, item_buckets=counts),
-    silence_grid_s=st.lists(durations, min_size=1, max_size=4).map(tuple),
+    silence_grid_s=st.sets(st.integers(1, 315_360_000), min_size=1, max_size=4).map(sorted).map(tuple),
     horizon_days=horizons,
     churn_definition=st.builds(
         ChurnDefinition, types=st.sampled_from(["purchase", "any"]), active_days=horizons
     ),
     time_zone=texts,
-    band_edges=st.builds(BandEdges, watch=probabilities, high=probabilities, critical=probabilities),
+    band_edges=st.sets(st.floats(0, 1, exclude_min=True, exclude_max=True), min_size=3, max_size=3).map(
+        lambda edges: BandEdges(*sorted(edges))
+    ),
     band_alerts_a_week=st.none() | st.builds(BandAlerts, watch=counts, high=counts, critical=counts),
     window=counts,
     layers=counts,

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from schemas.event import EVENT_TYPE_CODES, EVENT_TYPES
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp
+from schemas.timestamps import format_timestamp
+from schemas.units import DAY_MS
 from streamer.analysis.inspection.collected import Collected
 from streamer.data.files.spellings import meant_type
 
@@ -158,7 +159,7 @@ def _times(times: npt.NDArray[np.int64], found: Collected) -> Times:
     ordered = np.sort(times)
     first, last = int(ordered[0]), int(ordered[-1])
     low, high = (int(ordered[int(share * (len(ordered) - 1))]) for share in (_BULK[0], _BULK[1]))
-    of_day = np.sort(np.unique(times % MILLISECONDS_PER_DAY, return_counts=True)[1])
+    of_day = np.sort(np.unique(times % DAY_MS, return_counts=True)[1])
     return Times(
         format_timestamp(first),
         format_timestamp(last),
@@ -178,7 +179,7 @@ def _gaps(ordered: npt.NDArray[np.int64]) -> list[Gap]:
     between = np.diff(ordered)
     if not len(between):
         return []
-    least = max(_LEAST_GAP_DAYS * MILLISECONDS_PER_DAY, _GAP_AGAINST_MEAN * float(between.mean()))
+    least = max(_LEAST_GAP_DAYS * DAY_MS, _GAP_AGAINST_MEAN * float(between.mean()))
     longest = np.argsort(-between, kind="stable")[:_MOST_GAPS]
     return [
         Gap(
@@ -197,8 +198,8 @@ def _users(users: npt.NDArray[np.int64], times: npt.NDArray[np.int64], types: np
     everyone, events = np.unique(users, return_counts=True)
     bought = types == _PURCHASE
     _, purchases = np.unique(users[bought], return_counts=True)
-    cut = int(times.max()) + 1 - HORIZON_DAYS * MILLISECONDS_PER_DAY
-    before = (times < cut) & (times >= cut - ACTIVE_DAYS * MILLISECONDS_PER_DAY)
+    cut = int(times.max()) + 1 - HORIZON_DAYS * DAY_MS
+    before = (times < cut) & (times >= cut - ACTIVE_DAYS * DAY_MS)
     active = np.unique(users[before])
     stayed = np.intersect1d(active, users[bought & (times >= cut)])
     return Users(
@@ -212,4 +213,4 @@ def _users(users: npt.NDArray[np.int64], times: npt.NDArray[np.int64], types: np
 
 
 def _days(duration_ms: int) -> float:
-    return round(duration_ms / MILLISECONDS_PER_DAY, 2)
+    return round(duration_ms / DAY_MS, 2)

@@ -12,6 +12,8 @@ from schemas.decision import DecisionMessage
 from schemas.decoding import content_type_of, decode_event
 from schemas.errors import ConfigurationError, InputFileError, MalformedEventError
 from schemas.event import Event, Skipped
+from schemas.timestamps import LATEST_MS
+from streamer.core.timing.clock import written_ms
 from streamer.data.files import ReadCounts, read_events
 from streamer.data.files.kind import kind_of
 from streamer.data.files.streams import reading
@@ -58,7 +60,9 @@ def events(source: str, settings: Settings, counts: ReadCounts) -> Iterator[Even
         for record in reader.records():
             content_type = content_type_of(record.headers)
             try:
-                event = decode_event(record.value, content_type, record.timestamp, settings.event_format)
+                event = decode_event(
+                    record.value, content_type, written_ms(record.timestamp, LATEST_MS), settings.event_format
+                )
             except MalformedEventError:
                 counts.others["malformed"] += 1
                 continue

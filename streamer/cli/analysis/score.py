@@ -22,7 +22,7 @@ from streamer.data.files.report_file import report_option, write_report
 from streamer.inference.bundle import load_bundle
 from streamer.inference.key_values.arena_size import arena_users
 from streamer.inference.risk_model import OnnxRiskModel
-from streamer.settings.settings import Settings
+from streamer.settings.settings import MAX_GAP_DAYS, Settings
 from streamer.testing import StageDriver
 from streamer.worker.run import build_stage
 
@@ -93,7 +93,12 @@ def _scores(
     """The scores, and how many events came before ``at_ms``."""
     bundle = load_bundle(path, settings.device, settings.arena_precision, settings.bundle_root)
     settings = msgspec.structs.replace(
-        settings, mode="event-time", bundle=path, event_format="contract", repartition=False
+        settings,
+        mode="event-time",
+        longest_gap_days=MAX_GAP_DAYS,
+        bundle=path,
+        event_format="contract",
+        repartition=False,
     )
     records = records_of(read_files(files, counts), at_ms)
     partition = StageDriver(build_stage(settings, bundle, partitions=1))

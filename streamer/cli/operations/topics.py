@@ -10,7 +10,7 @@ import click
 from schemas.errors import TopicError
 from schemas.topics import ERASURES, EVENTS, REPARTITION, with_prefix
 from streamer.cli.settings_option import settings_option
-from streamer.kafka.retention import outage_warning, stamp_warning
+from streamer.kafka.retention import ahead_warning, outage_warning, stamp_warning
 from streamer.kafka.topics import TopicState, create_missing_topics, repair_of, topic_states
 from streamer.settings.settings import Settings
 
@@ -25,8 +25,8 @@ def command(apply: bool, settings: Settings) -> None:
 
     All topics have as many partitions as the events topic; where that is missing too, STREAMER_PARTITIONS
     says how many. Exit code 1 when a topic is missing or does not fit. A retention that is shorter than the
-    longest outage to survive (STREAMER_LONGEST_OUTAGE_DAYS) is a warning, and so is a topic of outputs that
-    is stamped by the workers' clocks.
+    longest outage to survive (STREAMER_LONGEST_OUTAGE_DAYS) is a warning, and so are a topic of outputs that
+    is stamped by the workers' clocks and one of events that takes any sender's clock.
     """
     created = asyncio.run(create_missing_topics(settings)) if apply else []
     states = asyncio.run(topic_states(settings))
@@ -58,9 +58,10 @@ def _outage_warnings(states: Sequence[TopicState], settings: Settings) -> list[s
 
 
 def _stamp_warnings(states: Sequence[TopicState]) -> list[str]:
-    """Of the topics that workers write."""
+    """Of the topics that workers write, and of the one that the shop writes."""
     warnings = [
-        stamp_warning(state.plan.name, state.plan.configuration, state.configuration)
+        warning_of(state.plan.name, state.plan.configuration, state.configuration)
+        for warning_of in (stamp_warning, ahead_warning)
         for state in states
         if state.partitions is not None
     ]

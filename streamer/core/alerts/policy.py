@@ -83,8 +83,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         digest = sha256(f"{self.holdout_salt}\n{user_id}".encode()).digest()
         return int.from_bytes(digest[:8]) < self.holdout_share * 2**64
 
-    def budget_of(self, partition: int, partitions: int) -> int | None:
-        """This partition's part of the daily budget; the parts add up to the whole."""
-        if self.daily_budget is None:
-            return None
-        return self.daily_budget // partitions + (partition < self.daily_budget % partitions)
+    def budget_of(self, partition: int, partitions: int, day: int) -> int:
+        """This partition's part of the budget of a day; the parts add up to the whole.
+
+        ``day``: its number. What cannot be shared out evenly goes round, so that a budget smaller than the
+        number of partitions leaves none of them without for ever. Without a budget it is 0.
+        """
+        share, rest = divmod(self.daily_budget or 0, partitions)
+        return share + ((partition + day) % partitions < rest)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from streamer.core.alerts.decisions import Decision, Output
 from streamer.core.engine.batch_context import BatchContext
 from streamer.core.engine.batch_scoring import answer_curves, answer_explanations, answer_places, answer_risks
@@ -34,12 +36,11 @@ def apply(
     grouped: GroupedEvents,
     context: BatchContext,
     model: RiskModel,
-    daily_budget: int | None = None,
 ) -> Applied:
     """Apply a batch to its users.
 
     ``states``: every user with an arrival or a due deadline, ``None`` for a new one; the values are
-    updated in place. ``daily_budget``: how many raises a day this partition may send.
+    updated in place.
     """
     taken = take_fast_path(states, grouped, context, model)
     processes = {
@@ -66,7 +67,7 @@ def apply(
         waiting = [request.user_id for request in requests if type(request) is not Rank]
         if not waiting and competing:
             # Nobody else can still ask for a place on the first of these days.
-            waiting, competing = _grant_first_day(competing, daily_budget or 0)
+            waiting, competing = _grant_first_day(competing, context)
     outputs: list[Output] = [output for user in processed.values() for output in user.outputs]
     outputs.sort(key=lambda output: output.moment)
     return Applied(
@@ -119,9 +120,11 @@ def _by_kind(requests: Sequence[Request]) -> _Requests:
     return sorted_out
 
 
-def _grant_first_day(competing: Sequence[Rank], budget: int) -> tuple[list[str], list[Rank]]:
+def _grant_first_day(competing: Sequence[Rank], context: BatchContext) -> tuple[list[str], list[Rank]]:
     """Give the first day's places to the highest values; returns its users, and the ranks still open."""
     day_ms = min(rank.day_ms for rank in competing)
+    day = int(context.calendar.days(np.array([day_ms], np.float64))[0])
+    budget = context.policy.budget_of(context.partition, context.partitions, day)
     today = [rank for rank in competing if rank.day_ms == day_ms]
     for rank in sorted(today, key=lambda rank: (-rank.value, rank.user_id))[:budget]:
         rank.granted = True

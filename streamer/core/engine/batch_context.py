@@ -15,10 +15,11 @@ class BatchContext(NamedTuple):
     ``any_event_returns``: churn is the absence of any event, not of purchases. ``current_ms``: what
     falls before it is found by a partition that lags behind wall time, so raises and escalations wait.
     ``stamp`` names policy and model: what was decided under another one is looked at again. The days of
-    the budget are those of ``calendar``.
+    the budget are those of ``calendar``; it is shared out among ``partitions``.
     """
 
     partition: int
+    partitions: int
     horizons_ms: Sequence[int]
     policy: Policy
     silence_grid_ms: tuple[int, ...]

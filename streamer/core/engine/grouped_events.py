@@ -13,7 +13,7 @@ from streamer.core.history.token import TOKEN_BYTES, as_array
 
 
 class PartitionEvent(msgspec.Struct, frozen=True, gc=False):
-    """A decoded event. ``record_ms`` is its record's Kafka timestamp, epoch milliseconds."""
+    """A decoded event. ``record_ms``: when its record counts as written, epoch milliseconds."""
 
     offset: int
     record_ms: int

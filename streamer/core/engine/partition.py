@@ -20,7 +20,7 @@ from streamer.core.engine.grouped_events import GroupedEvents, PartitionEvent
 from streamer.core.erasure import Erasure, last_decisions
 from streamer.core.history.token import as_array
 from streamer.core.model.risk_model import RiskModel
-from streamer.core.timing.clock import NEVER_MS, clock_after
+from streamer.core.timing.clock import NEVER_MS, clock_after, jumps
 from streamer.core.timing.deadlines import Deadlines
 from streamer.core.user_state import STATE_VERSION, UserState
 
@@ -42,12 +42,14 @@ ReadState = Callable[[str], UserState | None]
 class Rules(NamedTuple):
     """What holds for every partition of a deployment: the policy, and the bundle's idea of churn.
 
-    ``partitions``: of the events topic, among which the daily budget is shared out.
+    ``partitions``: of the events topic, among which the daily budget is shared out. ``longest_gap_ms``: how
+    far one event may move the clock; ``None`` where wall time bounds it instead.
     """
 
     policy: Policy
     any_event_returns: bool
     partitions: int
+    longest_gap_ms: int | None = None
 
 
 class Partition:
@@ -116,6 +118,7 @@ class Partition:
         policy = self._rules.policy
         context = BatchContext(
             self.number,
+            self._rules.partitions,
             horizons,
             policy,
             self._model.silence_grid_ms,
@@ -125,11 +128,21 @@ class Partition:
             self._stamp,
             self._model.calendar,
         )
-        budget = policy.budget_of(self.number, self._rules.partitions)
-        applied = apply(states, grouped, context, self._model, budget)
+        applied = apply(states, grouped, context, self._model)
         for user_id, state in applied.states.items():
             self.adopt(user_id, state)
         return applied
+
+    def jumps(self, events: Sequence[PartitionEvent]) -> dict[int, int]:
+        """Offsets of the events that would move the clock too far, and from which moment (epoch ms).
+
+        They are not to be applied.
+        """
+        longest_gap_ms = self._rules.longest_gap_ms
+        if longest_gap_ms is None or not events:
+            return {}
+        found = jumps(self.clock_ms, *_moments_ms(events), longest_gap_ms)
+        return {events[place].offset: from_ms for place, from_ms in found.items()}
 
     def undo(self, read: ReadState) -> tuple[str, ...]:
         """Take the last batch back, applied or failed on its way; returns the users that it has touched.
@@ -177,9 +190,13 @@ class Partition:
     def _move_clock(self, events: Sequence[PartitionEvent], now_ms: int | None) -> list[int]:
         """Due moments after each event, and one more for the end of the batch."""
         disorder_ms = self._rules.policy.disorder_ms
-        events_ms: npt.NDArray[np.int64] = as_array(b"".join([event.token for event in events]))["time"]
-        records_ms = np.array([event.record_ms for event in events], np.int64)
-        clocks_ms = clock_after(self.clock_ms, events_ms, records_ms)
+        clocks_ms = clock_after(self.clock_ms, *_moments_ms(events))
         clock_ms = int(clocks_ms[-1]) if events else self.clock_ms
         self.clock_ms = clock_ms if now_ms is None else max(clock_ms, now_ms)
         return [*(clocks_ms - disorder_ms).tolist(), self.clock_ms - disorder_ms]
+
+
+def _moments_ms(events: Sequence[PartitionEvent]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """When each event happened, and when its record was written."""
+    events_ms: npt.NDArray[np.int64] = as_array(b"".join([event.token for event in events]))["time"]
+    return events_ms, np.array([event.record_ms for event in events], np.int64)

@@ -17,24 +17,37 @@ class SourceWatch:
     """Watches when records arrive on any partition. All moments are wall time, epoch milliseconds.
 
     A gap counts as ordinary, and so raises what is ordinary, only while the source was not taken to be
-    down in it: an outage must not teach patience.
+    down in it: an outage must not teach patience. Nor does a gap in which a partition lagged: what is read
+    late tells that the source has sent, not when.
     """
 
     def __init__(self) -> None:
         self._arrived_ms: int | None = None
+        self._lagging: set[int] = set()
+        self._lagged = False
         self._largest_gaps: deque[tuple[int, int]] = deque()
 
     def arrived(self, now_ms: int) -> None:
         """Records have arrived."""
-        if self._arrived_ms is not None and not self.is_down(now_ms):
+        if self._arrived_ms is not None and not self._lagged and not self.is_down(now_ms):
             self._remember(now_ms, now_ms - self._arrived_ms)
         self._arrived_ms = now_ms
+        self._lagged = bool(self._lagging)
+
+    def lags(self, partition: int) -> None:
+        """Records of a partition have been read, and more of them wait: the source is not down."""
+        self._lagging.add(partition)
+        self._lagged = True
+
+    def lags_no_more(self, partition: int) -> None:
+        """A partition has caught up, or is somebody else's."""
+        self._lagging.discard(partition)
 
     def is_down(self, now_ms: int) -> bool:
         """Whether the source has been quiet for longer than it ever ordinarily is."""
         if self._arrived_ms is None:
             self._arrived_ms = now_ms
-        return now_ms - self._arrived_ms > self.patience_ms(now_ms)
+        return not self._lagging and now_ms - self._arrived_ms > self.patience_ms(now_ms)
 
     @property
     def arrived_ms(self) -> int | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.decoding import EARLIEST_TIMESTAMP_MS
-from schemas.timestamps import MILLISECONDS_PER_DAY, format_timestamp, parse_timestamp
+from schemas.timestamps import format_timestamp, parse_timestamp
+from schemas.units import DAY_MS
 
 LATEST_MS: Final = parse_timestamp("9999-12-31T23:59:59.999Z")
 """Later times cannot be written in RFC 3339: a number beyond is one of another unit."""
 
-_UNSET_BEFORE_MS: Final = 366 * MILLISECONDS_PER_DAY
+_UNSET_BEFORE_MS: Final = 366 * DAY_MS
 _DIVISORS: Final = {"microseconds": 1_000, "nanoseconds": 1_000_000}
 _SECONDS: Final = (EARLIEST_TIMESTAMP_MS // 1_000, 4_102_444_800)
 """From 1990 up to 2100, as seconds since 1970."""

@@ -14,8 +14,9 @@ import msgspec
 from schemas.decoding import EventFormat, content_type_of, decode_event
 from schemas.errors import ConfigurationError, MalformedEventError
 from schemas.event import Event, Skipped
-from schemas.timestamps import format_timestamp
+from schemas.timestamps import LATEST_MS, format_timestamp
 from schemas.topics import ALERTS, DECISIONS, ERASURES, EVENTS, SCORES
+from streamer.core.timing.clock import written_ms
 from streamer.data.files.kind import kind_of
 from streamer.data.files.streams import writing
 from streamer.data.files.writing import write_events
@@ -79,7 +80,9 @@ def _events(
     for record in records:
         content_type = content_type_of(record.headers)
         try:
-            event = decode_event(record.value, content_type, record.timestamp, event_format)
+            event = decode_event(
+                record.value, content_type, written_ms(record.timestamp, LATEST_MS), event_format
+            )
         except MalformedEventError:
             counts.left_out["malformed"] += 1
             continue

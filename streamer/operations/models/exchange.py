@@ -83,8 +83,11 @@ async def drop(settings: Settings) -> None:
 
 
 async def forget(settings: Settings) -> None:
-    """Let each worker serve the bundle in its settings, from its next start on."""
-    await publish_rollout(settings, reset(await newest_rollout(settings)))
+    """Let each worker serve the bundle in its settings, from its next start on.
+
+    The way out of whatever lies in the topic, so nothing of it is read.
+    """
+    await publish_rollout(settings, reset(_now_ms()))
 
 
 async def _serve(settings: Settings, rollout: Rollout) -> Deployment:

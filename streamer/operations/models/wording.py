@@ -33,6 +33,8 @@ def rollout_facts(deployment: Deployment) -> dict[str, str]:
 def rollout_findings(deployment: Deployment) -> Iterator[str]:
     """What of the exchange needs attention."""
     rollout = deployment.rollout
+    if deployment.rollout_unreadable:
+        yield f"{deployment.rollout_unreadable}. Until then the decision before it holds."
     if rollout.candidate is not None:
         standing = of_trial(deployment, rollout.candidate)
         yield from refusals(rollout.candidate, standing, "`streamer model drop` ends the trial")

@@ -10,6 +10,7 @@ from typing import Final
 from schemas.errors import BundleError, ConfigurationError
 from schemas.parts import ModelReference
 from schemas.topics import EVENTS, with_prefix
+from streamer.core.alerts.policy import DAY_MS
 from streamer.core.engine.partition import Rules
 from streamer.inference.bundle import Bundle, load_bundle
 from streamer.inference.bundle_folder import named_in
@@ -59,7 +60,8 @@ def build_scorer(settings: Settings, bundle: Bundle, partitions: int, users: int
         policy_sha256=messages.policy_sha256,
         providers=model.providers,
     )
-    rules = Rules(policy, manifest.churn_definition.types == "any", partitions)
+    longest_gap_ms = None if settings.mode == "live" else round(settings.longest_gap_days * DAY_MS)
+    rules = Rules(policy, manifest.churn_definition.types == "any", partitions, longest_gap_ms)
     return Scorer(rules, model, messages, identity)
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from schemas.errors import BundleError, StateError
 from schemas.parts import Sha256
+
+FolderName = Annotated[str, Meta(pattern=r"^[^\0]+(?![\s\S])")]
+"""A path that the system can be asked for."""
+
+Revision = Annotated[int, Meta(ge=0, le=2**62)]
 
 
 class BundleReference(msgspec.Struct, frozen=True):
     """A bundle as workers find it: ``directory`` on each of their machines, ``sha256`` of its manifest."""
 
-    directory: str
+    directory: FolderName
     name: str
     version: str
     sha256: Sha256
@@ -29,15 +35,16 @@ class BundleReference(msgspec.Struct, frozen=True):
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """``revision``: rises by one with each decision; 0 before the first.
+    """``revision``: rises by one with each decision; 0 before the first. A reset, which knows of none before
+    it, has its moment instead (wall time, epoch ms), and those after it count on from there.
 
     ``serving``: what partitions take up, ``None`` where each worker serves the one in its settings.
     ``since``: the revision that has status so. ``candidate``: what is on trial. ``previous``: what a
     roll-back returns to.
     """
 
-    revision: int = 0
-    since: int = 0
+    revision: Revision = 0
+    since: Revision = 0
     serving: BundleReference | None = None
     candidate: BundleReference | None = None
     previous: BundleReference | None = None
@@ -45,6 +52,25 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
 NO_ROLLOUT: Final = Rollout()
 """Nothing was ever decided."""
+
+
+class Decided(NamedTuple):
+    """What stands in the topic. ``rollout``: of its newest record, or, where that cannot be read, of the one
+    before. ``unreadable``: why it cannot; empty where it can.
+    """
+
+    rollout: Rollout = NO_ROLLOUT
+    unreadable: str = ""
+
+    def after(self, data: bytes) -> Decided:
+        """What stands once another record has come; one that cannot be read changes no decision."""
+        try:
+            return Decided(decode_rollout(data))
+        except StateError as error:
+            return self._replace(unreadable=str(error))
+
+
+NOTHING_DECIDED: Final = Decided()
 
 
 def encode_rollout(rollout: Rollout) -> bytes:
@@ -56,10 +82,11 @@ def decode_rollout(data: bytes) -> Rollout:
     """Raises :class:`~schemas.errors.StateError` for anything else."""
     try:
         return msgspec.json.decode(data, type=Rollout)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise StateError(
-            f"the topic of models holds something that is no decision ({error}): a newer release has written "
-            "it, or another program; start that release, or decide anew with `streamer model`"
+            f"the newest record of the topic of models is no decision ({error}): a newer release has written "
+            "it, or another program; start that release, or let `streamer model reset` write a decision that "
+            "can be read: each worker then serves the bundle in its settings"
         ) from error
 
 
@@ -103,7 +130,6 @@ def dropped(before: Rollout) -> Rollout:
     return msgspec.structs.replace(before, revision=before.revision + 1, candidate=None)
 
 
-def reset(before: Rollout) -> Rollout:
-    """Each worker serves the bundle in its settings, from its next start on."""
-    now = before.revision + 1
-    return Rollout(revision=now, since=now)
+def reset(now_ms: int) -> Rollout:
+    """Each worker serves the bundle in its settings, from its next start on, whatever was decided before."""
+    return Rollout(revision=now_ms, since=now_ms)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import BrokerError
+from schemas.errors import BrokerError, StateError
 from schemas.topics import MODELS, with_prefix
 from streamer.kafka.connection import connection_of
 from streamer.kafka.unreachable import why_unreachable
 from streamer.settings.settings import Settings
-from streamer.worker.rollout.plan import NO_ROLLOUT, Rollout, decode_rollout, encode_rollout
+from streamer.worker.rollout.plan import NOTHING_DECIDED, Decided, Rollout, encode_rollout
 
 _POLL_MS = 1000
 
@@ -18,7 +18,7 @@ _POLL_MS = 1000
 class RolloutReader:
     """Reads decisions as they come; use as an async context manager.
 
-    Raises ``BrokerError`` where the broker fails, and ``StateError`` for what is no decision.
+    Raises ``BrokerError`` where the broker fails.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -30,7 +30,7 @@ class RolloutReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
-        self._newest = NO_ROLLOUT
+        self._decided = NOTHING_DECIDED
         self._key = settings.application_id.encode()
 
     async def __aenter__(self) -> RolloutReader:
@@ -50,38 +50,46 @@ class RolloutReader:
     async def __aexit__(self, *_: object) -> None:
         await self._consumer.stop()
 
-    async def newest(self) -> Rollout:
-        """The decision that holds now."""
+    async def newest(self) -> Decided:
+        """What stands now."""
         try:
             end = (await self._consumer.end_offsets([self._partition]))[self._partition]
             while await self._consumer.position(self._partition) < end:
                 await self._take(_POLL_MS)
         except KafkaError as error:
             raise self._failure(error) from error
-        return self._newest
+        return self._decided
 
-    async def next(self) -> Rollout:
-        """The decision that holds after a second at most, or as soon as another one has come."""
+    async def next(self) -> Decided:
+        """What stands after a second at most, or as soon as another record has come."""
         try:
             await self._take(_POLL_MS)
         except KafkaError as error:
             raise self._failure(error) from error
-        return self._newest
+        return self._decided
 
     async def _take(self, timeout_ms: int) -> None:
         fetched = await self._consumer.getmany(self._partition, timeout_ms=timeout_ms)
         for record in fetched.get(self._partition, ()):
             if record.key == self._key and record.value is not None:
-                self._newest = decode_rollout(record.value)
+                self._decided = self._decided.after(record.value)
 
     def _failure(self, error: KafkaError) -> BrokerError:
         return BrokerError(f"reading {self._partition.topic} at {self._connection.bootstrap} failed: {error}")
 
 
-async def newest_rollout(settings: Settings) -> Rollout:
-    """The decision that holds now; raises as :class:`RolloutReader`."""
+async def decided(settings: Settings) -> Decided:
+    """What stands now; raises as :class:`RolloutReader`."""
     async with RolloutReader(settings) as reader:
         return await reader.newest()
+
+
+async def newest_rollout(settings: Settings) -> Rollout:
+    """The decision to build the next one on; raises ``StateError`` where it cannot be read."""
+    rollout, unreadable = await decided(settings)
+    if unreadable:
+        raise StateError(unreadable)
+    return rollout
 
 
 async def publish_rollout(settings: Settings, rollout: Rollout) -> None:

@@ -28,6 +28,7 @@ class RolloutWatcher:
         self._models = models
         self._bundles = bundles
         self._revision = -1
+        self._unreadable = ""
         models.since = rollout.since
         if rollout.candidate is not None:
             models.trial = Trial(rollout.candidate.sha256)
@@ -38,10 +39,20 @@ class RolloutWatcher:
             try:
                 async with RolloutReader(self._settings) as reader:
                     while not should_stop():
-                        await self.follow(await reader.next())
+                        rollout, unreadable = await reader.next()
+                        self._warn_of(unreadable)
+                        await self.follow(rollout)
             except ChurnStreamerError as error:
                 log.warning("decisions about models cannot be read: the last one holds", reason=str(error))
                 await asyncio.sleep(RETRY_S)
+
+    def _warn_of(self, unreadable: str) -> None:
+        if unreadable != self._unreadable:
+            self._unreadable = unreadable
+            if unreadable:
+                log.warning(
+                    "newest decision about models unreadable: the one before holds", reason=unreadable
+                )
 
     async def follow(self, rollout: Rollout) -> None:
         """Load what is decided; what cannot be loaded is refused in the statuses, and the old goes on."""

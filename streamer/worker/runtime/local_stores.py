@@ -31,6 +31,7 @@ would keep an erased user for ever.
 """
 
 LEAST_PAUSE_S: Final = 10.0
+LOOK_EVERY_S: Final = 0.1
 PAUSE_PER_WORK: Final = 19.0
 """Compacting takes a twentieth of the time at most."""
 
@@ -70,22 +71,44 @@ class ErasedFiles:
         if monotonic() < self._next_at:
             return
         started = monotonic()
-        for partition, database in list(store._dbs.items()):
+        # Numbers, not databases: a reference kept here would hold the lock of a partition given up meanwhile.
+        for partition in list(store._dbs):
             note = _note_of(store.partition_path(partition))
-            if note.exists():
+            if note.exists() and partition in store._dbs:
                 noted_ns = note.stat().st_mtime_ns
-                await asyncio.to_thread(_compact, database)
-                if store._dbs.get(partition) is database:
-                    # What was written meanwhile is in no file yet: the store has no log of its own.
-                    database.flush()
-                    database.close()
-                    del store._dbs[partition]
-                    store._db_for_partition(partition)
-                    if note.stat().st_mtime_ns == noted_ns:
-                        note.unlink()
+                if not await _compacted(store, partition):
+                    continue
+                _reopen(store, partition)
+                if note.stat().st_mtime_ns == noted_ns:
+                    note.unlink()
                 log.info("store compacted after an erasure", partition=partition)
         took = monotonic() - started
         self._next_at = monotonic() + max(LEAST_PAUSE_S, PAUSE_PER_WORK * took)
+
+
+async def _compacted(store: Store, partition: int) -> bool:
+    """Compact a store; ended early, and false, where Faust gives the partition up.
+
+    Whoever gets the partition back cannot open its store as long as this one is at work.
+    """
+    database = store._dbs[partition]
+    work = asyncio.create_task(asyncio.to_thread(_compact, database))
+    try:
+        while not work.done() and store._dbs.get(partition) is database:
+            await asyncio.wait([work], timeout=LOOK_EVERY_S)
+    finally:
+        if not work.done():
+            database.cancel_all_background(wait=False)
+    await work
+    return store._dbs.get(partition) is database
+
+
+def _reopen(store: Store, partition: int) -> None:
+    database = store._dbs.pop(partition)
+    # What was written meanwhile is in no file yet: the store has no log of its own.
+    database.flush()
+    database.close()
+    store._db_for_partition(partition)
 
 
 def _compact(database: rocksdict.Rdict) -> None:

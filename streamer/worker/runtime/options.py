@@ -23,6 +23,8 @@ class WorkerOptions:
     instance_id: static group membership; a restart within the session then moves no partition.
     max_batch: the most records of one transaction.
     tick_s: after this many seconds without records a partition's stage is called with none.
+    transaction_timeout_s: how long the broker lets a transaction be open, and with it a silent worker's hold
+        back ``read_committed`` readers.
     standbys: how many other workers keep a copy of each partition's table. All workers of an application must
         agree on it.
     stuck_after_s: a worker that has something to do and commits nothing for so long is stuck.
@@ -36,6 +38,7 @@ class WorkerOptions:
     instance_id: str | None = None
     max_batch: int = 4000
     tick_s: float = 1.0
+    transaction_timeout_s: float = 15.0
     standbys: int = 0
     stuck_after_s: float = 120.0
     live: bool = True

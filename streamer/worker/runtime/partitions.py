@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
+from streamer.core.timing.clock import latest_ms, written_ms
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
 from streamer.worker.runtime.inbox import Fetched, Inbox
@@ -20,7 +20,7 @@ from streamer.worker.runtime.liveness import Liveness
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.owned_partition import OwnedPartition, Source
 from streamer.worker.runtime.store import PartitionStore
-from streamer.worker.runtime.transactions import TransactionalWriter
+from streamer.worker.runtime.transactions import TransactionalWriter, why_failed
 from streamer.worker.stage.protocol import RECENT_MS, Record, Stage
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,7 @@ class Partitions:
         self._owned: dict[int, OwnedPartition] = {}
         self._failed = False
         self._assigned = False
+        self._opening: Generator[None] | None = None
         self.liveness = Liveness(options.stuck_after_s)
 
     async def take_over(self, assigned: Iterable[TP]) -> None:
@@ -79,12 +80,23 @@ class Partitions:
         log.info("partitions taken over", partitions=numbers)
 
     async def open(self) -> bool:
-        """Give the stage the recovered table of every owned partition; false if that failed."""
+        """Give the stage the recovered table of every owned partition.
+
+        Returns: false if that failed, or if partitions were taken away meanwhile: others have their turn
+        between two slices of a table.
+        """
         try:
             self._close()
             for partition, owned in sorted(self._owned.items()):
                 next_offset = owned.sources[self._options.event_topic].next_offset
-                self._stage.open(partition, self._store.items(partition), owned.status, next_offset)
+                items = self._store.items(partition)
+                opening = self._opening = self._stage.opening(partition, items, owned.status, next_offset)
+                for _ in opening:
+                    self.liveness.moved()
+                    await asyncio.sleep(0)
+                if self._opening is not opening or self._owned.get(partition) is not owned:
+                    return False
+                self._opening = None
                 owned.open = True
                 owned.touched_at = monotonic()
                 self.liveness.moved()
@@ -182,12 +194,17 @@ class Partitions:
     ) -> None:
         next_offset = owned.sources[topic].next_offset
         forwarded, erasure = topic == self._options.repartition_topic, topic == self._options.erasure_topic
+        wall_ms = time.time_ns() // 1_000_000
+        latest = latest_ms(wall_ms if self._options.live else None)
         records = [
-            Record(r.offset, r.timestamp, r.key, r.value, r.headers, forwarded, erasure)
+            Record(r.offset, written_ms(r.timestamp, latest), r.key, r.value, r.headers, forwarded, erasure)
             for r in fetched
             if r.offset >= next_offset
         ]
         if records:
+            # What has no timestamp that can be true does not tell how far behind the partition is.
+            stamp_ms = fetched[-1].timestamp
+            owned.sources[topic].newest_ms = stamp_ms if stamp_ms <= latest else -1
             await self._run(partition, owned, topic, records)
 
     async def _run(
@@ -195,8 +212,6 @@ class Partitions:
     ) -> None:
         wall_ms = time.time_ns() // 1_000_000
         read_to = None if topic is None else (topic, records[-1].offset + 1)
-        if read_to is not None:
-            owned.sources[read_to[0]].newest_ms = records[-1].timestamp_ms
         now_ms = wall_ms if self._options.live and self._is_current(owned, read_to, wall_ms) else None
         try:
             outcome = self._stage.process(partition, self._store.reader(partition), records, now_ms)
@@ -248,16 +263,12 @@ class Partitions:
         return OwnedPartition(writer, sources, status, inbox)
 
     async def _guarded(self, partition: int, commit: Awaitable[None]) -> None:
+        begun = monotonic()
         try:
             await commit
-        except ProducerFenced as error:
-            await self.fail(
-                error,
-                "fenced: another worker has taken the partition, or the transaction timed out",
-                partition=partition,
-            )
         except Exception as error:
-            await self.fail(error, "transaction failed", partition=partition)
+            why = why_failed(error, monotonic() - begun, self._options.transaction_timeout_s)
+            await self.fail(error, why, partition=partition)
 
     async def _committed(self, owned: OwnedPartition) -> None:
         if owned.commit is not None:
@@ -265,6 +276,9 @@ class Partitions:
 
     def _close(self) -> None:
         self.liveness.moved()
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None
         for partition, owned in sorted(self._owned.items()):
             if owned.open:
                 owned.open = False

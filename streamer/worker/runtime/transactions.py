@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import ProducerFenced
 from aiokafka.structs import OffsetAndMetadata
 
 from streamer.kafka.committed import Committed
@@ -18,8 +19,6 @@ from streamer.worker.stage.protocol import BatchOutcome, Message
 # A record batch stays below the broker's default max.message.bytes (1,048,588) even when its content
 # does not compress.
 BATCH_BYTES = 960 * 1024
-# How long the broker lets a silent worker's open transaction hold back read_committed readers.
-TRANSACTION_TIMEOUT_MS = 15_000
 # A new transaction is refused while the broker still writes the last one's markers, which takes a few
 # milliseconds; the default back-off of 100 ms would be the time of every second transaction.
 RETRY_BACKOFF_MS = 20
@@ -44,7 +43,7 @@ class TransactionalWriter:
         self._producer = AIOKafkaProducer(
             **options.connection.client_options,
             transactional_id=f"{options.application_id}-{options.event_topic}-{partition}",
-            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            transaction_timeout_ms=round(options.transaction_timeout_s * 1000),
             compression_type="snappy",
             max_batch_size=BATCH_BYTES,
             linger_ms=0,
@@ -117,6 +116,19 @@ class TransactionalWriter:
                 batch.append(timestamp=timestamp, key=key, value=value, headers=headers)
         batch.close()
         yield topic, partition, batch
+
+
+def why_failed(error: Exception, took_s: float, timeout_s: float) -> str:
+    """What ended a transaction that was open for ``took_s``, in words: the likeliest cause first."""
+    if took_s >= timeout_s:
+        return (
+            f"the transaction was open for {took_s:.0f} s, and STREAMER_TRANSACTION_TIMEOUT_S lets one be "
+            f"open for {timeout_s:g} s: raise it, or lower STREAMER_MAX_BATCH; where the process stood still "
+            "meanwhile, another worker has taken the partition (fenced)"
+        )
+    if isinstance(error, ProducerFenced):
+        return "fenced: another worker has taken the partition"
+    return "transaction failed"
 
 
 def _entry(message: Message) -> Entry:

@@ -11,8 +11,10 @@ from schemas.dead_letter import dead_letter_headers
 from schemas.decoding import EventFormat, content_type_of, decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Skipped
+from schemas.timestamps import format_timestamp
 from schemas.topics import DEAD_LETTERS, with_prefix
 from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Partition
 from streamer.core.erasure import NOTHING_REFUSED, Refused
 from streamer.core.history.token import is_foreign, tokenise
 from streamer.worker.stage.partition.counters import Counters, count
@@ -113,6 +115,21 @@ class Intake:
             messages.append(self._refused(received, error, partition, counters))
         return messages
 
+    def without_jumps(
+        self,
+        records: Sequence[Record],
+        events: list[PartitionEvent],
+        partition: Partition,
+        counters: Counters,
+    ) -> tuple[list[PartitionEvent], list[Message]]:
+        """Those of ``events`` that do not move the clock too far; dead letters for the others."""
+        jumps = partition.jumps(events)
+        if not jumps:
+            return events, []
+        errors = {offset: _clock_jump(from_ms) for offset, from_ms in jumps.items()}
+        letters = self.refuse(records, errors, partition.number, counters)
+        return [event for event in events if event.offset not in jumps], letters
+
     def _received(self, records: Sequence[Record], partition: int, counters: Counters) -> Iterable[Record]:
         """Records of the events topic; forwarded ones as they were where they came from."""
         if self._repartition is None:
@@ -152,3 +169,13 @@ class Intake:
 def _processing_failed(error: Exception) -> MalformedEventError:
     message = f"The event is well-formed, but processing it raised {type(error).__name__}: {error}"
     return MalformedEventError(PROCESSING_FAILED, message)
+
+
+def _clock_jump(from_ms: int) -> MalformedEventError:
+    """The error of an event that would move its partition's clock, at ``from_ms``, too far."""
+    return MalformedEventError(
+        "clock-jump",
+        f"The event is further ahead of what came before it, {format_timestamp(from_ms)}, than "
+        "STREAMER_LONGEST_GAP_DAYS lets a partition be without events. If its time is right, raise that "
+        "setting, start the workers anew and redrive it.",
+    )

@@ -6,7 +6,7 @@ nothing of Kafka. One call of :meth:`Stage.process` is one Kafka transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -18,7 +18,10 @@ RECENT_MS: Final = 30_000
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One record of a source topic, undecoded. ``timestamp_ms`` is the record's Kafka timestamp.
+    """One record of a source topic, undecoded.
+
+    ``timestamp_ms``: when it counts as written (:func:`streamer.core.timing.clock.written_ms`), epoch
+    milliseconds.
 
     ``forwarded``: it comes from the repartition topic, where another partition has put it. ``erasure``: from
     the topic of requests to forget a user.
@@ -61,11 +64,12 @@ class Stage(Protocol):
     process whose transaction failed must end; it may then be given the same records again.
     """
 
-    def open(
+    def opening(
         self, partition: int, items: Iterable[tuple[bytes, bytes]], status: str = "", next_offset: int = 0
-    ) -> None:
-        """Take a partition over.
+    ) -> Generator[None]:
+        """Take a partition over, in slices of which each takes some milliseconds; it is open at the end.
 
+        A partition that is taken away in between is closed by closing the generator.
         ``items``: the whole recovered table of the partition. ``status``: its :meth:`status` as of its last
         transaction, by whoever owned it then; empty if there was none. ``next_offset``: of its first record
         that has not been processed.

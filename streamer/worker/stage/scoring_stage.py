@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from typing import Final
 
 import structlog
 
@@ -50,6 +51,9 @@ from streamer.worker.stage.partition.state_cache import StateCache
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.repartition import Repartition, is_announcement
 from streamer.worker.stage.source_topics import check_partition, check_topics_unchanged
+
+SLICE_USERS: Final = 500
+"""Users decoded at once while a partition is opened, in some ten milliseconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -100,11 +104,20 @@ class ScoringStage:
     def open(
         self, partition: int, items: Iterable[tuple[bytes, bytes]], status: str = "", next_offset: int = 0
     ) -> None:
+        """Take a partition over at once."""
+        for _ in self.opening(partition, items, status, next_offset):
+            pass
+
+    def opening(
+        self, partition: int, items: Iterable[tuple[bytes, bytes]], status: str = "", next_offset: int = 0
+    ) -> Generator[None]:
         """Take a partition over: its clock, its model and every user's deadline come from the table."""
         check_partition(partition, self._topics)
         scorer, taken_up = self.models.serving, None
         opened, erased = Partition(partition, scorer.rules, scorer.model), ErasedUsers(self._mark_keys)
-        for key, stored in items:
+        for number, (key, stored) in enumerate(items):
+            if number % SLICE_USERS == 0:
+                yield
             if key == CLOCK_KEY:
                 record = decode_record(stored)
                 check_topics_unchanged(record.topics, self._topics)
@@ -129,6 +142,7 @@ class ScoringStage:
     def close(self, partition: int) -> None:
         """Forget a partition that was revoked."""
         self._opened.pop(partition, None)
+        self._source.lags_no_more(partition)
 
     def process(
         self, partition: int, read: ReadTable, records: Sequence[Record], now_ms: int | None
@@ -142,12 +156,14 @@ class ScoringStage:
         if self._repartition is not None:
             messages += self._repartition.announce(partition, now_ms)
         was_down, was_held = self._source_down, opened.held
-        if now_ms is not None and self._source_is_down(records, now_ms):
+        if self._source_is_down(partition, records, now_ms):
             return BatchOutcome({}, messages, news=news or not was_down)
         if self._repartition is not None:
             now_ms = self._repartition.proven_ms(partition, now_ms)
         opened.held = self._live and now_ms is None
 
+        events, refused = self._intake.without_jumps(records, events, opened.partition, counters)
+        messages += refused
         clock_before = opened.partition.clock_ms
         try:
             applied, writes, published = self._apply(opened, read, events, now_ms)
@@ -159,9 +175,12 @@ class ScoringStage:
             log.warning("batch failed: looking for the records to blame", records=len(records), **failure)
             good, poison = separate(events, lambda tried: self._attempt(opened, read, tried, now_ms))
             log.error("dead letters: records that cannot be processed", number=len(poison), **failure)
+            # An event left out may have moved the clock to where the next one is no jump any more.
+            good, refused = self._intake.without_jumps(records, good, opened.partition, counters)
+            messages += refused
             applied, writes, published = self._apply(opened, read, good, now_ms)
-            refused = {event.offset: reason for event, reason in poison}
-            messages += self._intake.refuse(records, refused, partition, counters)
+            blamed = {event.offset: reason for event, reason in poison}
+            messages += self._intake.refuse(records, blamed, partition, counters)
         messages += published
         opened.count_decisions(applied.decisions)
         model = opened.model
@@ -255,12 +274,21 @@ class ScoringStage:
             )
         )
 
-    def _source_is_down(self, records: Sequence[Record], now_ms: int) -> bool:
-        """Whether this is a tick while no partition gets records: time then stands still for everybody."""
+    def _source_is_down(self, partition: int, records: Sequence[Record], now_ms: int | None) -> bool:
+        """Whether this is a tick while no partition gets records: time then stands still for everybody.
+
+        A tick of a partition that lags (``now_ms`` is ``None``) tells nothing of the source.
+        """
         arrived = not all(is_announcement(record) for record in records)
-        if arrived:
-            self._source.arrived(now_ms)
-        down = not arrived and self._source.is_down(now_ms)
+        if now_ms is not None:
+            self._source.lags_no_more(partition)
+            if arrived:
+                self._source.arrived(now_ms)
+        elif arrived:
+            self._source.lags(partition)
+        else:
+            return False
+        down = not arrived and now_ms is not None and self._source.is_down(now_ms)
         if down != self._source_down:
             self._source_down = down
             log.warning("source is down: decisions wait" if down else "source is back")

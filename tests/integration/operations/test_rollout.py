@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from schemas.topics import ALERTS, SCORES
+from aiokafka import AIOKafkaProducer
+
+from schemas.topics import ALERTS, MODELS, SCORES
 from streamer.kafka.topics import changelog_topic
 from streamer.worker.rollout.plan import BundleReference, loaded
 from streamer.worker.rollout.topic import newest_rollout, publish_rollout
@@ -180,7 +182,32 @@ def test_a_damaged_bundle_is_refused_and_the_old_one_goes_on(
         asyncio.run(shop.publish(events[100:]))
         asyncio.run(shop.wait_until_committed(len(events), process))
         asyncio.run(wait_until_well(shop))
+    check_what_is_no_decision_stops_nothing(shop)
     assert {version for each in asyncio.run(named(shop)).values() for _, version, _ in each} == {OLD}
+
+
+def check_what_is_no_decision_stops_nothing(shop: Shop) -> None:
+    """Start a worker although the newest record cannot be read; only commands that build on it refuse."""
+    asyncio.run(write_no_decision(shop))
+    with shop.worker():
+
+        async def told_of() -> bool:
+            return any("no decision" in finding for finding in status_of(shop)["attention"])
+
+        asyncio.run(wait_for(told_of, "the record that cannot be read", 60))
+        refused = shop.run("model", "drop")
+        assert refused.returncode == 1
+        assert "streamer model reset" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        told(shop, "model", "reset")
+        asyncio.run(wait_until_well(shop))
+    assert "newest decision about models unreadable" in shop.log()
+
+
+async def write_no_decision(shop: Shop) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=shop.settings.bootstrap) as producer:
+        key = shop.settings.application_id.encode()
+        await producer.send_and_wait(shop.topic(MODELS.name), b"\xff{", key, partition=0)
 
 
 def test_one_worker_that_cannot_read_the_bundle_holds_the_exchange_back(

@@ -65,6 +65,7 @@ def test_created_topics_are_those_of_the_contract_and_fit(settings: Settings) ->
         assert await create_missing_topics(settings) == []
         events = await configuration_of(settings, EVENTS)
         assert (events["cleanup.policy"], events["retention.ms"]) == ("delete", "-1")
+        assert events["message.timestamp.after.max.ms"] == "3600000"
         assert (await configuration_of(settings, SCORES))["cleanup.policy"] == "compact"
         for topic in (ALERTS, SCORES):
             assert (await configuration_of(settings, topic))["message.timestamp.type"] == "LogAppendTime"

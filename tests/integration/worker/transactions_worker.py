@@ -17,7 +17,7 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -91,13 +91,14 @@ class CountingStage:
         self._states: dict[int, dict[bytes, bytes]] = {}
         self._ticked: set[int] = set()
 
-    def open(
+    def opening(
         self,
         partition: int,
         items: Iterable[tuple[bytes, bytes]],
         status: str = "",
         next_offset: int = 0,  # noqa: ARG002 - the stage's interface
-    ) -> None:
+    ) -> Generator[None]:
+        yield
         assert partition not in self._states, "opened twice"
         self._states[partition] = {key: value[: STATE.size] for key, value in items}
         revisions = sum(STATE.unpack(state)[0] for state in self._states[partition].values())

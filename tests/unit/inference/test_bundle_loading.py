@@ -87,6 +87,29 @@ def test_other_features_are_refused(bundle: Path) -> None:
         load_bundle(bundle)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("silence_grid_s", []),
+        ("silence_grid_s", [86_400, 86_400]),
+        ("silence_grid_s", [172_800, 86_400]),
+        ("silence_grid_s", [0, 86_400]),
+        ("silence_grid_s", [-1]),
+        ("silence_grid_s", [2**62]),
+        ("silence_grid_s", [*range(1, 400)]),
+        ("band_edges", {"watch": 0.5, "high": 0.4, "critical": 0.8}),
+        ("band_edges", {"watch": 0.4, "high": 0.4, "critical": 0.8}),
+        ("band_edges", {"watch": 0.0, "high": 0.4, "critical": 0.8}),
+        ("band_edges", {"watch": 0.3, "high": 0.4, "critical": 1.0}),
+        ("band_edges", {"watch": 0.3, "high": 0.4, "critical": 2.0}),
+    ],
+)
+def test_a_grid_or_bands_out_of_order_are_refused(bundle: Path, field: str, value: object) -> None:
+    change_manifest(bundle, **{field: value})
+    with pytest.raises(BundleError, match=rf"manifest\.json.*{field}.*Train the bundle again"):
+        load_bundle(bundle)
+
+
 @pytest.mark.parametrize("changed", [{"hidden": [0.0]}, {"aggregates": {"visits": 1.0}}])
 def test_a_reference_point_that_does_not_fit_is_refused(bundle: Path, changed: dict[str, object]) -> None:
     reference = msgspec.json.decode((bundle / MANIFEST_NAME).read_bytes())["reference"]

@@ -101,6 +101,11 @@ def test_what_needs_attention_is_said_in_words(deployment: Deployment, words: tu
     assert "needs attention" in in_words(deployment, findings)
 
 
+def test_a_decision_that_cannot_be_read_is_said() -> None:
+    (finding,) = attention(msgspec.structs.replace(seen(), rollout_unreadable="it is no decision; do this"))
+    assert finding.startswith("it is no decision; do this. ")
+
+
 def test_a_former_owners_word_is_not_the_new_owners() -> None:
     deployment = seen(said(), other_worker(policy_sha256="f" * 12), members=seen_members("w1"))
     assert attention(deployment) == []

@@ -67,7 +67,8 @@ class Models:
         raise StateError(
             f"the partition is scored with the bundle {recorded.sha256[:12]} since decision "
             f"{recorded.revision}, and this worker knows of decisions up to {self.since}: it ends, and reads "
-            "the newest at its next start"
+            "the newest at its next start. If it ends there again, `streamer model reset` lets the bundle in "
+            "the settings serve"
         )
 
     def after(self, taken_up: TakenUp) -> Scorer | None:

@@ -169,6 +169,19 @@ def test_another_model_with_another_grid_takes_the_silent_over() -> None:
     assert len(run.state("u").risk_curve()) == len(Turning.silence_grid_ms)
 
 
+def test_each_partition_has_its_turn_of_a_budget_smaller_than_their_number() -> None:
+    policy = msgspec.structs.replace(POLICY, daily_budget=1)
+    days = [{d.decided_ms for d in raised_in(number, policy)} for number in (0, 1)]
+    assert len(days[0]) == len(days[1]) == 1
+    assert days[0] != days[1]
+
+
+def raised_in(number: int, policy: Policy) -> list[Decision]:
+    run = PartitionDriver.of(policy, FixedModel(), number, partitions=2)
+    run.process(partition_events([*carts(0, 0.1, 0.2, 0.3), event(9, "x", "view", 4)]))
+    return [d for d in run.decisions if (d.transition, d.action) == ("raised", "sent")]
+
+
 def test_who_competes_for_the_budget_does_so_at_local_midnight() -> None:
     kolkata, midnight_ms = FixedModel(), START + int(18.5 / 24 * DAY_MS)
     kolkata.calendar = calendar_of("Asia/Kolkata")

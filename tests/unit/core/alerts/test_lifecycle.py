@@ -180,7 +180,17 @@ def test_the_holdout_is_stable_and_as_large_as_asked() -> None:
 
 def test_the_partitions_parts_of_the_budget_add_up() -> None:
     policy = msgspec.structs.replace(POLICY, daily_budget=7)
-    assert [policy.budget_of(number, 4) for number in range(4)] == [2, 2, 2, 1]
+    assert sorted(policy.budget_of(number, 4, 0) for number in range(4)) == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("budget", "partitions"), [(3, 8), (7, 4), (8, 8), (0, 3)])
+def test_what_cannot_be_shared_out_evenly_goes_round(budget: int, partitions: int) -> None:
+    policy = msgspec.structs.replace(POLICY, daily_budget=budget)
+    days = [
+        [policy.budget_of(p, partitions, day) for p in range(partitions)] for day in range(20_000, 20_008)
+    ]
+    assert {sum(parts) for parts in days} == {budget}
+    assert {sum(parts) for parts in zip(*days[:partitions], strict=True)} == {budget}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from schemas.parts import ModelReference
 from streamer.worker.rollout.plan import (
     NO_ROLLOUT,
     BundleReference,
+    Decided,
     Rollout,
     decode_rollout,
     dropped,
@@ -79,7 +80,7 @@ def test_decisions_follow_each_other() -> None:
     back = rolled_back(served)
     assert (back.serving, back.previous, back.since) == (OLD, NEW, 3)
     assert dropped(trial) == Rollout(revision=2, serving=OLD)
-    assert reset(served) == Rollout(revision=3, since=3)
+    assert reset(START) == Rollout(revision=START, since=START)
     assert decode_rollout(encode_rollout(served)) == served
 
 
@@ -98,8 +99,43 @@ def test_what_cannot_be_decided_is_said(decide: Callable[[], Rollout], words: st
 
 
 def test_what_is_no_decision_is_refused_in_words() -> None:
-    with pytest.raises(StateError, match="decide anew"):
+    with pytest.raises(StateError, match="streamer model reset"):
         decode_rollout(b"{}x")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{}x",
+        b"",
+        b"\xff\x00",
+        b'{"since":"\xff"}',
+        b"[" * 100_000,
+        b'{"x":' * 100_000,
+        b'{"revision":-1}',
+        b'{"revision":1e300}',
+        b'{"revision":99999999999999999999}',
+        encode_rollout(loaded(NO_ROLLOUT, NEW, OLD)).replace(b'"/b', b'"\\u0000/b'),
+    ],
+)
+def test_a_record_that_cannot_be_read_changes_no_decision_and_is_over_with_the_next(data: bytes) -> None:
+    trial = loaded(NO_ROLLOUT, NEW, OLD)
+    for before in (NO_ROLLOUT, trial):
+        found = Decided(before).after(data)
+        assert found.rollout == before
+        assert "streamer model reset" in found.unreadable
+        assert found.after(encode_rollout(trial)) == Decided(trial)
+
+
+def test_a_partition_that_followed_what_cannot_be_read_any_more_says_the_way_out_and_takes_it() -> None:
+    worker = Worker()
+    serve(worker, other_scorer(worker), since=4)
+    worker.process(purchase("e1", "u", 0))
+    anew = new_stage()
+    with pytest.raises(StateError, match="streamer model reset"):
+        anew.open(0, worker.table.items())
+    anew.models.since = reset(START).since
+    anew.open(0, worker.table.items())
 
 
 def test_a_partition_takes_a_model_up_between_two_batches() -> None:

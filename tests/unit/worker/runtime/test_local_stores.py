@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from faust.stores.rocksdb import Store
@@ -87,6 +89,43 @@ def test_a_new_erasure_waits_for_its_turn_and_survives_until_then(stores: Stores
     assert stores.notes() == ["users-1.erased"]
     asyncio.run(ErasedFiles().compact_due(stores.rocksdb))
     assert USERS[6] not in stores.in_files(1)
+
+
+class Compacting:
+    """A database at a compaction that lasts until it is told to end."""
+
+    def __init__(self, database: Any) -> None:
+        self.database = database
+        self.ended = threading.Event()
+
+    def compact_range(self, *_: object) -> None:
+        assert self.ended.wait(30)
+
+    def cancel_all_background(self, wait: bool) -> None:
+        self.database.cancel_all_background(wait)
+        self.ended.set()
+
+
+def test_a_partition_that_comes_back_during_a_compaction_opens_its_store(stores: Stores) -> None:
+    rocksdb, files = stores.rocksdb, ErasedFiles()
+    stores.erase(0, [USERS[5]])
+    stores.erase(1, [USERS[6]])
+
+    async def given_up_meanwhile() -> None:
+        rocksdb._dbs[0] = cast(Any, Compacting(rocksdb._dbs[0]))
+        compaction = asyncio.create_task(files.compact_due(rocksdb))
+        await asyncio.sleep(0)
+        rocksdb._dbs.clear()
+        # The one that is not at work is held by nobody.
+        rocksdb._db_for_partition(1)
+        await compaction
+        rocksdb._db_for_partition(0)
+
+    asyncio.run(given_up_meanwhile())
+    assert "users-0.erased" in stores.notes(), "what was not compacted is left for the next time"
+    asyncio.run(ErasedFiles().compact_due(rocksdb))
+    assert stores.notes() == []
+    assert USERS[5] not in stores.in_files(0)
 
 
 def test_who_expires_is_left_to_rocksdb(stores: Stores) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -26,7 +27,14 @@ class Fetched(NamedTuple):
 
 
 class IdleStage:
-    def open(self, partition: int, items: object, status: str = "", next_offset: int = 0) -> None: ...
+    def opening(
+        self,
+        partition: int,  # noqa: ARG002 - the protocol's
+        items: object,  # noqa: ARG002 - the protocol's
+        status: str = "",  # noqa: ARG002 - the protocol's
+        next_offset: int = 0,  # noqa: ARG002 - the protocol's
+    ) -> Generator[None]:
+        yield
 
     def close(self, partition: int) -> None: ...
 

@@ -38,10 +38,14 @@ class Worker:
         self.offset = 0
 
     def process(
-        self, *values: bytes, now_ms: int | None = None, headers: Iterable[tuple[str, bytes]] = ()
+        self,
+        *values: bytes,
+        now_ms: int | None = None,
+        headers: Iterable[tuple[str, bytes]] = (),
+        record_ms: int = START + 40 * DAY_MS,
     ) -> BatchOutcome:
         records = [
-            Record(self.offset + n, START + 40 * DAY_MS, b"key", value, tuple(headers))
+            Record(self.offset + n, record_ms, b"key", value, tuple(headers))
             for n, value in enumerate(values)
         ]
         self.offset += len(values)
@@ -85,7 +89,11 @@ def counted(stage: ScoringStage, partition: int = 0) -> Counters:
 
 
 def source_down(worker: Worker) -> bool:
-    status = decode_status(worker.stage.status(0, START))
+    return source_down_in(worker.stage)
+
+
+def source_down_in(stage: ScoringStage, partition: int = 0) -> bool:
+    status = decode_status(stage.status(partition, START))
     assert status is not None
     assert status.source is not None
     return status.source.down
@@ -217,6 +225,28 @@ def test_while_the_source_is_down_nobody_is_alarmed_on() -> None:
     assert source_down(worker)
     worker.process(purchase("e2", "other", 40), now_ms=arrived + 30 * DAY_MS)
     assert not source_down(worker)
+
+
+def test_while_one_partition_lags_a_quiet_one_does_not_take_the_source_for_down() -> None:
+    stage, table = new_stage(partitions=2, live=True), dict[bytes, bytes]()
+    for partition in (0, 1):
+        stage.open(partition, [])
+    arrived = START + 40 * DAY_MS
+    stage.process(1, table.get, [Record(0, arrived, b"key", purchase("e1", "u", 40))], arrived)
+    later = arrived + DAY_MS
+    stage.process(0, table.get, [Record(0, arrived, b"key", purchase("e1", "v", 40))], None)
+    stage.process(1, table.get, [], later)
+    assert not source_down_in(stage)
+    stage.process(0, table.get, [], None)
+    assert not source_down_in(stage)
+    stage.process(0, table.get, [], later)
+    assert stage.process(1, table.get, [], later) == BatchOutcome({}, [])
+    assert source_down_in(stage)
+    stage.process(0, table.get, [Record(1, later, b"key", purchase("e2", "v", 40))], None)
+    assert not source_down_in(stage)
+    stage.close(0)
+    stage.process(1, table.get, [], later)
+    assert source_down_in(stage, 1)
 
 
 def test_a_forgotten_user_has_a_null_score() -> None:
