@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.encoding import encode_event
+from schemas.encoding import Headers, encode_event
 from schemas.event import Event, Item
 
 DAY_MS: Final = 86_400_000
@@ -37,7 +37,7 @@ class Sent(NamedTuple):
     key: bytes
     value: bytes
     timestamp_ms: int
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
 
 
 class Shopper(NamedTuple):

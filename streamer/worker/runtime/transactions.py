@@ -25,8 +25,8 @@ TRANSACTION_TIMEOUT_MS = 15_000
 RETRY_BACKOFF_MS = 20
 
 # aiokafka's builder takes headers as a list.
-Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
-NO_HEADERS: list[tuple[str, bytes]] = []
+Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class TransactionalWriter:
