@@ -154,19 +154,22 @@ def event_of_fields(
 
 def _decode_vendor(vendor: Vendor, value: bytes, record_timestamp_ms: int) -> Event | Skipped:
     try:
-        fields = VENDORS[vendor](value, record_timestamp_ms)
-    except (ValueError, RecursionError) as error:
-        raise naming_wrapper(malformed_by_decoder(error, "JSON"), value) from error
-    if isinstance(fields, Skipped):
-        if (found := wrapper_of(value)) is not None:
-            raise MalformedEventError("missing-field", found)
-        return fields
-    try:
-        return event_of_fields(fields, record_timestamp_ms)
+        event = _read_vendor(vendor, value, record_timestamp_ms)
     except MalformedEventError as error:
         if (found := wrapper_of(value)) is None:
             raise
         raise MalformedEventError(error.error_class, found) from error
+    if isinstance(event, Skipped) and (found := wrapper_of(value)) is not None:
+        raise MalformedEventError("missing-field", found)
+    return event
+
+
+def _read_vendor(vendor: Vendor, value: bytes, record_timestamp_ms: int) -> Event | Skipped:
+    try:
+        fields = VENDORS[vendor](value, record_timestamp_ms)
+    except (ValueError, RecursionError) as error:
+        raise malformed_by_decoder(error, "JSON") from error
+    return fields if isinstance(fields, Skipped) else event_of_fields(fields, record_timestamp_ms)
 
 
 def _event_of(
