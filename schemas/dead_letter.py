@@ -32,6 +32,11 @@ DEAD_LETTER_HEADERS: Final = (
     ATTEMPTS,
 )
 
+LEFT_OUT: Final = "left-out"
+"""Of a dead letter that would have been too large: what of the record it does not hold."""
+
+_RESERVED: Final = frozenset({*DEAD_LETTER_HEADERS, LEFT_OUT})
+
 
 class DeadLetter(Struct, frozen=True, rename="kebab"):
     """What the headers of a dead letter say, by their names; all values are UTF-8 text on the wire."""
@@ -42,11 +47,19 @@ class DeadLetter(Struct, frozen=True, rename="kebab"):
     source_partition: Annotated[int, Meta(ge=0)]
     source_offset: Annotated[int, Meta(ge=0)]
     attempts: Annotated[int, Meta(ge=1, description="how often the record has failed")]
+    left_out: Annotated[
+        str,
+        Meta(
+            description="what of the record is not in its dead letter, because it would be too large: "
+            "`value`, `key`, `headers` or a whole `batch`, each with the number of its bytes and their "
+            "SHA-256, as in `value 314572800 sha256:0123…`, with `; ` between two of them"
+        ),
+    ] = ""
 
 
-def read_dead_letter(headers: Iterable[tuple[str, bytes]]) -> DeadLetter:
+def read_dead_letter(headers: Iterable[tuple[str, bytes | None]]) -> DeadLetter:
     """What a dead letter's headers say; raises ``ValueError`` for headers that are not a dead letter's."""
-    texts = {name: value.decode() for name, value in headers if name in DEAD_LETTER_HEADERS}
+    texts = {name: value.decode() for name, value in headers if name in _RESERVED and value is not None}
     return msgspec.convert(texts, DeadLetter, strict=False)
 
 
@@ -55,16 +68,20 @@ def dead_letter_headers(
     topic: str,
     partition: int,
     offset: int,
-    original: Iterable[tuple[str, bytes]] = (),
+    original: Iterable[tuple[str, bytes | None]] = (),
+    left_out: str = "",
 ) -> Headers:
     """The record's own headers, then the six that say what was wrong with it and where it lies.
+
+    ``left_out``: what of the record its dead letter does not hold, in a header of its own.
 
     A record that was put back and failed again carries the six of its last failure: they are replaced, and
     ``attempts`` counts on.
     """
     kept = tuple(original)
     return (
-        *(header for header in kept if header[0] not in DEAD_LETTER_HEADERS),
+        *(header for header in kept if header[0] not in _RESERVED),
+        *(((LEFT_OUT, left_out.encode()),) if left_out else ()),
         (ERROR_CLASS, error.error_class.encode()),
         (ERROR_MESSAGE, _cut(str(error).encode("utf-8", "backslashreplace"))),
         (SOURCE_TOPIC, topic.encode()),
@@ -74,28 +91,28 @@ def dead_letter_headers(
     )
 
 
-def redriven_headers(letter: DeadLetter, headers: Iterable[tuple[str, bytes]]) -> Headers:
+def redriven_headers(letter: DeadLetter, headers: Iterable[tuple[str, bytes | None]]) -> Headers:
     """Headers for a dead letter's record that is sent again: its own, its ``attempts``, where it failed."""
     return (
-        *((name, v) for name, v in headers if name not in DEAD_LETTER_HEADERS and name != REDRIVEN_FROM),
+        *((name, v) for name, v in headers if name not in _RESERVED and name != REDRIVEN_FROM),
         (ATTEMPTS, str(letter.attempts).encode()),
         (REDRIVEN_FROM, str(letter.source_offset).encode()),
     )
 
 
-def redriven_from(headers: Iterable[tuple[str, bytes]]) -> int | None:
+def redriven_from(headers: Iterable[tuple[str, bytes | None]]) -> int | None:
     """The offset of the record that this one was sent again for; ``None`` for any other record."""
     for name, value in headers:
-        if name == REDRIVEN_FROM and value.isdigit() and len(value) <= 19:
+        if name == REDRIVEN_FROM and value is not None and value.isdigit() and len(value) <= 19:
             return int(value)
     return None
 
 
-def attempts_of(headers: Iterable[tuple[str, bytes]]) -> int:
+def attempts_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
     """How often a record has failed so far, by its ``attempts`` header; 0 without a readable one."""
     attempts = 0
     for name, value in headers:
-        if name == ATTEMPTS and value.isdigit() and len(value) <= 9:
+        if name == ATTEMPTS and value is not None and value.isdigit() and len(value) <= 9:
             attempts = int(value)
     return attempts
 

@@ -27,14 +27,19 @@ from schemas.event import (
 from schemas.malformed import malformed_by_decoder, malformed_id, malformed_time
 from schemas.timestamps import to_epoch_ms
 from schemas.units import DAY_MS
+from schemas.unread import UNREAD_CLASS, Unread
 from schemas.vendors import VENDORS, Vendor
 from schemas.vendors.loose_values import UNKNOWN_TYPE
+from schemas.wrappers import naming_wrapper, wrapper_of
 
 EventFormat = Literal["contract", "segment", "snowplow", "ga4"]
 """Whose events a topic carries: the contract's own, or a platform's."""
 
 JSON: Final = "application/json"
 MESSAGE_PACK: Final = "application/msgpack"
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""Some writers of UTF-8 begin with it; it is no part of a JSON text."""
 
 EARLIEST_TIMESTAMP_MS: Final = 631_152_000_000
 """1990-01-01T00:00:00Z. Earlier times are seconds taken for milliseconds, or unset clocks."""
@@ -79,11 +84,11 @@ _MESSAGE_PACK: Final = _Format(
 _FORMATS: Final[dict[str | None, _Format]] = {None: _JSON, JSON: _JSON, MESSAGE_PACK: _MESSAGE_PACK}
 
 
-def content_type_of(headers: Iterable[tuple[str, bytes]]) -> str | None:
-    """The value of the last ``content-type`` header, or None where there is none."""
+def content_type_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+    """The value of the last ``content-type`` header that has one, or None where there is none."""
     found = None
     for name, value in headers:
-        if name == "content-type":
+        if name == "content-type" and value is not None:
             found = value
     return None if found is None else found.decode("ascii", "replace")
 
@@ -105,13 +110,17 @@ def decode_event(
     Raises ``MalformedEventError`` and nothing else.
     """
     wire_format = _FORMATS.get(content_type) or _format_of(content_type)
-    if value is None:
-        raise MalformedEventError("null-value", "The record has no value; an event is an object.")
+    if not value:
+        if isinstance(value, Unread):
+            raise MalformedEventError(UNREAD_CLASS, value.reason)
+        if value is None:
+            raise MalformedEventError("null-value", "The record has no value; an event is an object.")
     if len(value) > MAX_EVENT_BYTES:
         raise MalformedEventError(
             "too-large", f"The event has {len(value)} bytes; the most is {MAX_EVENT_BYTES}."
         )
     if wire_format is _JSON and not value.isascii():
+        value = value.removeprefix(BYTE_ORDER_MARK)
         _require_utf8(value)
     if event_format != "contract":
         if wire_format is not _JSON:
@@ -145,6 +154,18 @@ def event_of_fields(
 
 
 def _decode_vendor(vendor: Vendor, value: bytes, record_timestamp_ms: int) -> Event | Skipped:
+    try:
+        event = _read_vendor(vendor, value, record_timestamp_ms)
+    except MalformedEventError as error:
+        if (found := wrapper_of(value)) is None:
+            raise
+        raise MalformedEventError(error.error_class, found) from error
+    if isinstance(event, Skipped) and (found := wrapper_of(value)) is not None:
+        raise MalformedEventError("missing-field", found)
+    return event
+
+
+def _read_vendor(vendor: Vendor, value: bytes, record_timestamp_ms: int) -> Event | Skipped:
     try:
         fields = VENDORS[vendor](value, record_timestamp_ms)
     except (ValueError, RecursionError) as error:
@@ -194,7 +215,7 @@ def _require_utf8(value: bytes) -> None:
     try:
         value.decode()
     except UnicodeDecodeError as error:
-        raise malformed_by_decoder(error, "JSON") from error
+        raise naming_wrapper(malformed_by_decoder(error, "JSON"), value) from error
 
 
 def _decode_leniently(
@@ -209,7 +230,7 @@ def _decode_leniently(
             wire_format, value, record_timestamp_ms
         ):
             return UNKNOWN_TYPE
-        raise malformed_by_decoder(error, wire_format.name) from error
+        raise naming_wrapper(malformed_by_decoder(error, wire_format.name), value) from error
     if message.items:
         plain = tuple(_plain_item(item) for item in message.items)
         message = msgspec.structs.replace(message, items=plain)

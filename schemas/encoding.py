@@ -17,7 +17,8 @@ from schemas.event import Event, Item
 from schemas.score import Score
 from schemas.timestamps import format_timestamp
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Of a Kafka record; a value that is ``None`` is null on the wire."""
 
 JSON_HEADERS: Final[Headers] = (("content-type", b"application/json"),)
 _CLOUD_EVENT: Final = b"application/cloudevents+json; charset=UTF-8"

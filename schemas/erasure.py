@@ -7,12 +7,13 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.decoding import EARLIEST_TIMESTAMP_MS, MAX_AHEAD_MS
+from schemas.decoding import BYTE_ORDER_MARK, EARLIEST_TIMESTAMP_MS, MAX_AHEAD_MS
 from schemas.errors import MalformedEventError
 from schemas.event import Identifier
 from schemas.malformed import malformed_by_decoder, malformed_id
 from schemas.parts import Timestamp
 from schemas.timestamps import parse_timestamp
+from schemas.unread import UNREAD_CLASS, Unread
 
 
 class ErasureRequest(Struct, frozen=True, kw_only=True):
@@ -28,6 +29,8 @@ class ErasureRequest(Struct, frozen=True, kw_only=True):
         return parse_timestamp(self.requested_at)
 
 
+MAX_REQUEST_BYTES: Final = 64 * 1024
+
 _DECODER: Final = msgspec.json.Decoder(ErasureRequest)
 
 
@@ -37,10 +40,16 @@ def decode_erasure(value: bytes | None, record_timestamp_ms: int) -> ErasureRequ
     ``record_timestamp_ms``: the record's Kafka timestamp, ahead of which the request may be a day at most, as
     with an event: it would silence the user until then.
     """
+    if isinstance(value, Unread):
+        raise MalformedEventError(UNREAD_CLASS, value.reason)
     if value is None:
         raise MalformedEventError("null-value", "The record has no value; an erasure request is an object.")
+    if len(value) > MAX_REQUEST_BYTES:
+        raise MalformedEventError(
+            "too-large", f"The request has {len(value)} bytes; the most is {MAX_REQUEST_BYTES}."
+        )
     try:
-        request = _DECODER.decode(value)
+        request = _DECODER.decode(value.removeprefix(BYTE_ORDER_MARK))
     except (ValueError, RecursionError) as error:
         raise malformed_by_decoder(error, "JSON") from error
     if "\0" in request.user_id:

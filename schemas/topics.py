@@ -20,7 +20,7 @@ class Topic(NamedTuple):
 # whole. The limits count compressed bytes, and a shop may compress harder than the worker does: the dead
 # letters' limit is far higher.
 _EVENT_MESSAGE_BYTES: Final = 4 * MAX_EVENT_BYTES
-_DEAD_LETTER_BYTES: Final = 64 * MAX_EVENT_BYTES
+DEAD_LETTER_BYTES: Final = 64 * MAX_EVENT_BYTES
 
 EVENTS: Final = "commerce.events.v1"
 ALERTS: Final = "churn.alerts.v1"
@@ -34,7 +34,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(ALERTS, "user_id", "delete"),
     Topic(SCORES, "user_id", "compact"),
     Topic(DECISIONS, "user_id", "delete"),
-    Topic(DEAD_LETTERS, "as it came", "delete", _DEAD_LETTER_BYTES),
+    Topic(DEAD_LETTERS, "as it came", "delete", DEAD_LETTER_BYTES),
     Topic(ERASURES, "user_id", "delete"),
 )
 

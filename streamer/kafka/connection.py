@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import streamer.kafka.record_batches  # noqa: F401 - whoever connects may consume
 from schemas.errors import ConfigurationError
 from streamer.settings.secret import Secret
 from streamer.settings.secret_files import secret_of

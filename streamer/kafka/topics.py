@@ -97,6 +97,8 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
             "cleanup.policy": topic.cleanup_policy,
             "max.message.bytes": str(topic.max_message_bytes),
         }
+        if topic.name == DEAD_LETTERS:
+            configuration["max.message.bytes"] = str(settings.dead_letter_max_bytes)
         if topic.name in (*APPENDED_BY_WORKER, SCORES):
             configuration["message.timestamp.type"] = "LogAppendTime"
         if topic.name == EVENTS:

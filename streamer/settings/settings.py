@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from schemas.decoding import EventFormat
+from schemas.event import MAX_EVENT_BYTES
+from schemas.topics import DEAD_LETTER_BYTES
 from streamer.settings.secret import Secret
 
 MAX_GAP_DAYS = 36_500
@@ -146,6 +148,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "there, for shops that do not key by user_id. The same for all workers; `live` mode only."
         ),
     ] = False
+    dead_letter_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=MAX_EVENT_BYTES,
+            le=DEAD_LETTER_BYTES,
+            description="Bytes that a message on churn.dlq.v1 may have: its `max.message.bytes`. What would "
+            "be larger is left out of a dead letter, and told by its length and SHA-256. Less than the "
+            "default is for brokers that cap it. The same for all workers.",
+        ),
+    ] = DEAD_LETTER_BYTES
     disorder_s: Annotated[
         float,
         Meta(ge=0, le=86400, description="Seconds that a deadline waits for events that come out of order."),

@@ -88,6 +88,7 @@ def build_stage(
         currency=settings.currency,
         repartition=_repartition(settings, partitions),
         topics=topics,
+        dead_letter_max_bytes=settings.dead_letter_max_bytes,
     )
 
 

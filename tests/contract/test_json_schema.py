@@ -257,7 +257,8 @@ def test_alerts(alert: Alert) -> None:
         "model", "evidence",
     }  # fmt: skip
     assert msgspec.json.decode(value, type=Alert) == alert
-    assert dict(alert_headers(alert))["content-type"].startswith(b"application/cloudevents+json")
+    content_type = dict(alert_headers(alert))["content-type"] or b""
+    assert content_type.startswith(b"application/cloudevents+json")
 
 
 @settings(deadline=None)

@@ -99,4 +99,4 @@ def _same(row: Row, effect: Effect, *, exact: bool) -> bool:
 
 
 def _source_offset(message: Message) -> str:
-    return dict(message.headers)[SOURCE_OFFSET].decode()
+    return (dict(message.headers)[SOURCE_OFFSET] or b"").decode()

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
+from schemas.encoding import Headers
+
 READ_DEADLINE_S = 120.0
 FETCHED_AT_ONCE = 2_000
 
@@ -22,7 +24,7 @@ class Row(NamedTuple):
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
 
 
 Rows = dict[int, list[Row]]

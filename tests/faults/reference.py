@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from schemas.encoding import Headers
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES, with_prefix
 from streamer.inference.bundle import load_bundle
 from streamer.settings.loading import load_settings
@@ -35,7 +36,7 @@ class Effect(NamedTuple):
     cause: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: Headers
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.encoding import encode_event
+from schemas.encoding import Headers, encode_event
 from schemas.event import Event, Item
 from schemas.units import DAY_MS, HOUR_MS
 
@@ -36,7 +36,7 @@ class Sent(NamedTuple):
     key: bytes
     value: bytes
     timestamp_ms: int
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
 
 
 class Shopper(NamedTuple):

@@ -61,6 +61,8 @@ _JSON_ODDITIES: Final = (
     # Structures: open, closed twice, of the wrong kind.
     *(b"[", b"]", b"{", b"}", b"[]", b"{}", b"[{}]", b"[null]", b"[[]]", b'{"":{}}', b"[1,]", b'{"a":1,}'),
     *(b"null", b"true", b"tru", b"nulll", b"", b" ", b",", b":", b"/**/1", b"undefined", b"\xef\xbb\xbf1"),
+    # What pipelines put around a record.
+    *(b"\x00\x00\x00\x00\x07{}", b'{"schema":null,"payload":{}}', b'{"before":null,"after":{},"op":"c"}'),
 )
 _PACK_ODDITIES: Final = (
     b"\xc1",  # used by nothing

@@ -21,8 +21,10 @@ from schemas.encoding import Headers, encode_event
 from schemas.erasure import decode_erasure
 from schemas.errors import MalformedEventError, StateError
 from schemas.event import Event, Skipped
+from schemas.topics import DEAD_LETTER_BYTES
 from schemas.vendors import VENDORS
 from streamer.core.user_state import UserState, decode_state, encode_state
+from streamer.worker.stage.dead_letters import DeadLetters
 from streamer.worker.stage.intake import Intake
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.partition_record import decode_record
@@ -40,6 +42,7 @@ from tests.property.hostile import (
 from tests.property.test_vendor_any_event import SAMPLES, paths, replaced
 
 NOW_MS: Final = 1_710_000_000_000
+LETTERS: Final = DeadLetters("churn.dlq.v1", DEAD_LETTER_BYTES)
 PACKED: Final = b"application/msgpack"
 WHOLE_EVENT: Final[dict[str, Any]] = {
     "event_id": "e1",
@@ -68,10 +71,19 @@ JSON, MESSAGE_PACK, PLATFORMS, ANYTHING, HEADERS, STORED, ERASURES = 0.25, 0.25,
 
 contents = st.sampled_from([None, b"", b"application/json", PACKED, b"APPLICATION/JSON; q=1", b"\xff", b"\0"])
 numbers_in_headers = st.sampled_from([b"-1", b"1e3", b"\xb2", b"9" * 30, b"4611686018427387904"])
-header_values = st.binary(max_size=12) | numbers_in_headers
+header_values = st.none() | st.binary(max_size=12) | numbers_in_headers
 ORIGIN: Final = ("origin-partition", "origin-offset", "origin-timestamp")
-OF_LETTERS: Final = ("attempts", "redriven-from", "error-class", "source-offset", "source-partition")
-header_names = st.sampled_from(("content-type", "caught-up", "", *OF_LETTERS, *ORIGIN)) | st.text(max_size=5)
+OF_LETTERS: Final = (
+    "attempts",
+    "redriven-from",
+    "error-class",
+    "source-offset",
+    "source-partition",
+    "left-out",
+)
+# As a consumer shows names that are not UTF-8.
+escaped_names = st.binary(max_size=5).map(lambda name: name.decode("utf-8", "backslashreplace"))
+header_names = st.sampled_from(("content-type", "caught-up", "", *OF_LETTERS, *ORIGIN)) | escaped_names
 any_headers = st.lists(st.tuples(header_names, header_values), max_size=5).map(tuple)
 
 
@@ -81,7 +93,7 @@ def outcome(record: Record, event_format: EventFormat = "contract", *, repartiti
     if traffic is not None:
         traffic.open(0)
     counters = Counters()
-    events, messages = Intake("commerce.events.v1", "", event_format, "USD", traffic).read(
+    events, messages = Intake("commerce.events.v1", LETTERS, event_format, "USD", traffic).read(
         [record], 0, counters
     )
     counted = {
@@ -100,6 +112,8 @@ def outcome(record: Record, event_format: EventFormat = "contract", *, repartiti
     if counted["dead letter"]:
         assert (messages[0].key, messages[0].value) == (record.key, record.value)
         assert read_dead_letter(messages[0].headers).attempts == attempts_of(record.headers) + 1
+    for message in messages:
+        assert all(name.encode() is not None for name, _ in message.headers)
     return "announced" if announced else found[0]
 
 
@@ -189,7 +203,7 @@ def test_headers_of_anything() -> None:
     right = st.just([b"1", b"1", str(NOW_MS).encode()])
 
     @given(headers=any_headers, numbers=right | any_numbers)
-    def one_round(headers: Headers, numbers: list[bytes]) -> None:
+    def one_round(headers: Headers, numbers: list[bytes | None]) -> None:
         near = (*headers, *zip(ORIGIN, numbers, strict=True))
         with ended_if_it_hangs():
             for forwarded in (False, True):

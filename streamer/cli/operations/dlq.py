@@ -146,6 +146,11 @@ def _in_words(counts: Any, apply: bool) -> str:
         parts.append(f"{counts.gone:,} left out: the source topic no longer holds what failed")
     if counts.foreign:
         parts.append(f"{counts.foreign:,} left out: from a topic that this deployment does not read")
+    if counts.incomplete:
+        parts.append(
+            f"{counts.incomplete:,} left out: too large for a dead letter to hold them whole; `streamer "
+            "dlq show` says where they come from, and only their sender can send them again"
+        )
     return f"{counts.id}  {counts.error_class}: {', '.join(parts)}"
 
 

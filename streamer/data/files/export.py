@@ -16,6 +16,7 @@ from schemas.errors import ConfigurationError, MalformedEventError
 from schemas.event import Event, Skipped
 from schemas.timestamps import LATEST_MS, format_timestamp
 from schemas.topics import ALERTS, DECISIONS, ERASURES, EVENTS, SCORES
+from schemas.unread import Unread
 from streamer.core.timing.clock import written_ms
 from streamer.data.files.kind import kind_of
 from streamer.data.files.streams import writing
@@ -38,7 +39,7 @@ class TopicRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Iterable[tuple[str, bytes]]: ...
+    def headers(self) -> Iterable[tuple[str, bytes | None]]: ...
 
 
 @dataclass
@@ -116,6 +117,7 @@ def _whole_records(records: Iterable[TopicRecord]) -> Iterator[bytes]:
                     {"name": name, **_text_or_base64("value", value)} for name, value in record.headers
                 ],
                 **_text_or_base64("value", record.value),
+                **({"unread": record.value.reason} if isinstance(record.value, Unread) else {}),
             }
         )
 

@@ -24,7 +24,8 @@ class CauseCounts(msgspec.Struct):
 
     ``redriven``: sent again by this run, or would be. ``redriven_before``: by an earlier one. ``gone``: their
     records do not lie where they failed any more, so nobody knows whether they were sent again.
-    ``foreign``: they come from a topic that is no input of this deployment.
+    ``foreign``: they come from a topic that is no input of this deployment. ``incomplete``: the letter does
+    not hold all of the record, which was too large for it.
     """
 
     id: str
@@ -34,6 +35,7 @@ class CauseCounts(msgspec.Struct):
     redriven_before: int = 0
     gone: int = 0
     foreign: int = 0
+    incomplete: int = 0
 
 
 def sources_of(letters: Iterable[Letter], prefix: str) -> set[RecordAddress]:
@@ -66,6 +68,8 @@ class Selection:
             content = content_hash(letter.record.key, letter.record.value)
             if source.topic not in self._inputs:
                 counts.foreign += 1
+            elif letter.failure.left_out:
+                counts.incomplete += 1
             elif source in self._trace.redriven or source in self._taken:
                 counts.redriven_before += 1
             elif source not in self._asked:

@@ -63,7 +63,7 @@ def letter_as_object(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _own_headers(letter: Letter) -> list[tuple[str, bytes]]:
+def _own_headers(letter: Letter) -> list[tuple[str, bytes | None]]:
     """The headers that the record came with."""
     return [header for header in letter.record.headers if header[0] not in DEAD_LETTER_HEADERS]
 

@@ -24,8 +24,8 @@ BATCH_BYTES = 960 * 1024
 RETRY_BACKOFF_MS = 20
 
 # aiokafka's builder takes headers as a list.
-Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
-NO_HEADERS: list[tuple[str, bytes]] = []
+Entry = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class TransactionalWriter:

@@ -7,15 +7,18 @@ the partition that reads a request passes a copy to each other one, in its own t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from schemas.dead_letter import dead_letter_headers
 from schemas.erasure import decode_erasure
 from schemas.errors import MalformedEventError
 from streamer.core.erasure import Erasure
+from streamer.worker.stage.dead_letters import DeadLetters, header_bytes
 from streamer.worker.stage.partition.counters import Counters, count
 from streamer.worker.stage.protocol import Message, Record
-from streamer.worker.stage.repartition import ORIGIN_PARTITION
+from streamer.worker.stage.repartition import ORIGIN_PARTITION, Origin
+
+MAX_HEADERS_BYTES: Final = 64 * 1024
+"""Of a request, so that its copies fit into the topic, whatever its sender has compressed."""
 
 
 class ErasureBatch(NamedTuple):
@@ -29,7 +32,7 @@ class ErasureBatch(NamedTuple):
 class ErasureRequests:
     """Reads ``topic``, which has ``partitions`` of them; bad requests go to ``dead_letters``."""
 
-    def __init__(self, topic: str, dead_letters: str, partitions: int) -> None:
+    def __init__(self, topic: str, dead_letters: DeadLetters, partitions: int) -> None:
         self._topic = topic
         self._dead_letters = dead_letters
         self._partitions = partitions
@@ -40,10 +43,11 @@ class ErasureRequests:
         for record in records:
             try:
                 request = decode_erasure(record.value, record.timestamp_ms)
+                _require_room(record)
             except MalformedEventError as error:
                 count(counters.dead_letters, error.error_class)
-                headers = dead_letter_headers(error, self._topic, partition, record.offset, record.headers)
-                found.messages.append(Message(self._dead_letters, record.key, record.value, headers))
+                place = Origin(partition, record.offset)
+                found.messages.append(self._dead_letters.of(record, error, self._topic, place))
                 continue
             found.erasures.append(Erasure(request.user_id, request.requested_ms))
             if any(name == ORIGIN_PARTITION for name, _ in record.headers):
@@ -57,3 +61,10 @@ class ErasureRequests:
         headers = (*record.headers, (ORIGIN_PARTITION, str(partition).encode()))
         others = (number for number in range(self._partitions) if number != partition)
         return [Message(self._topic, user_id.encode(), record.value, headers, number) for number in others]
+
+
+def _require_room(record: Record) -> None:
+    if (size := header_bytes(record.headers)) > MAX_HEADERS_BYTES:
+        raise MalformedEventError(
+            "too-large", f"The request's headers have {size} bytes; the most is {MAX_HEADERS_BYTES}."
+        )

@@ -7,16 +7,15 @@ from typing import Final
 
 import structlog
 
-from schemas.dead_letter import dead_letter_headers
 from schemas.decoding import EventFormat, content_type_of, decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Skipped
 from schemas.timestamps import format_timestamp
-from schemas.topics import DEAD_LETTERS, with_prefix
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.partition import Partition
 from streamer.core.erasure import NOTHING_REFUSED, Refused
 from streamer.core.history.token import is_foreign, tokenise
+from streamer.worker.stage.dead_letters import DeadLetters
 from streamer.worker.stage.partition.counters import Counters, count
 from streamer.worker.stage.protocol import Message, Record
 from streamer.worker.stage.repartition import Repartition, unpack_origin
@@ -35,13 +34,13 @@ class Intake:
     def __init__(
         self,
         source_topic: str,
-        topic_prefix: str,
+        dead_letters: DeadLetters,
         event_format: EventFormat = "contract",
         currency: str | None = None,
         repartition: Repartition | None = None,
     ) -> None:
         self._source_topic = source_topic
-        self._dead_letters = with_prefix(topic_prefix, DEAD_LETTERS)
+        self._dead_letters = dead_letters
         self._event_format: EventFormat = event_format
         self._currency = currency
         self._repartition = repartition
@@ -160,10 +159,7 @@ class Intake:
             error = _processing_failed(error)
         count(counters.dead_letters, error.error_class)
         place = unpack_origin(partition, record.offset)
-        headers = dead_letter_headers(
-            error, self._source_topic, place.partition, place.offset, record.headers
-        )
-        return Message(self._dead_letters, record.key, record.value, headers)
+        return self._dead_letters.of(record, error, self._source_topic, place)
 
 
 def _processing_failed(error: Exception) -> MalformedEventError:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
 
 RECENT_MS: Final = 30_000
 """Records appended less than this ago are the present, even if more have arrived since."""

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from aiokafka.partitioner import murmur2
 from msgspec.structs import replace
 
+from schemas.errors import MalformedEventError
+from schemas.event import MAX_EVENT_BYTES
 from streamer.worker.stage.protocol import RECENT_MS, Headers, Message, Record
 
 ORIGIN_PARTITION: Final = "origin-partition"
@@ -77,10 +79,17 @@ class Repartition:
         self._heard_ms[partition] = [0] * self._partitions
 
     def forward(self, record: Record, user_id: str, partition: int) -> Message | None:
-        """The record for its user's partition, or ``None`` if it lies there; a forwarded one stays."""
+        """The record for its user's partition, or ``None`` if it lies there; a forwarded one stays.
+
+        Raises ``MalformedEventError`` where its headers would not fit into the topic.
+        """
         home = partition if record.forwarded else partition_of(user_id, self._partitions)
         if home == partition:
             return None
+        if (size := sum(len(name) + len(value or b"") for name, value in record.headers)) > MAX_EVENT_BYTES:
+            raise MalformedEventError(
+                "too-large", f"The event's headers have {size} bytes; the most is {MAX_EVENT_BYTES}."
+            )
         origin: Headers = (
             (ORIGIN_PARTITION, str(partition).encode()),
             (ORIGIN_OFFSET, str(record.offset).encode()),
@@ -95,16 +104,16 @@ class Repartition:
         """
         *headers, (name, value) = record.headers or (("", b""),)
         if name == CAUGHT_UP:
-            (origin,) = (int(text) for header, text in headers if header == ORIGIN_PARTITION)
+            (origin,) = (_number(text) for header, text in headers if header == ORIGIN_PARTITION)
             heard = self._heard_ms[partition]
             if not 0 <= origin < self._partitions:
                 raise ValueError("no such partition")
-            heard[origin] = max(heard[origin], int(value))
+            heard[origin] = max(heard[origin], _number(value))
             return None
         names = tuple(header for header, _ in record.headers[-3:])
         if names != (ORIGIN_PARTITION, ORIGIN_OFFSET, ORIGIN_TIMESTAMP):
             raise ValueError("no origin")
-        number, offset, timestamp_ms = (int(text) for _, text in record.headers[-3:])
+        number, offset, timestamp_ms = (_number(text) for _, text in record.headers[-3:])
         if not (0 <= number < 1 << _MAX_NUMBER and 0 <= offset < 1 << _OFFSET_BITS):
             raise ValueError("no such place")
         return replace(
@@ -137,3 +146,9 @@ class Repartition:
         heard[partition] = now_ms
         oldest = min(heard)
         return oldest if oldest >= now_ms - FRESH_MS else None
+
+
+def _number(text: bytes | None) -> int:
+    if text is None:
+        raise ValueError("no number")
+    return int(text)

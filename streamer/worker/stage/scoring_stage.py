@@ -9,7 +9,7 @@ import structlog
 
 from schemas.decoding import EventFormat
 from schemas.errors import StateError
-from schemas.topics import DEAD_LETTERS, ERASURES, with_prefix
+from schemas.topics import DEAD_LETTER_BYTES, DEAD_LETTERS, ERASURES, with_prefix
 from streamer.core.alerts.decisions import Decision
 from streamer.core.engine.apply import Applied
 from streamer.core.engine.batch_scoring import answer_explanations
@@ -22,6 +22,7 @@ from streamer.core.model.risk_model import RiskModel
 from streamer.core.timing.clock import NEVER_MS
 from streamer.core.timing.source_watch import SourceWatch
 from streamer.core.user_state import encode_state
+from streamer.worker.stage.dead_letters import DeadLetters
 from streamer.worker.stage.erasure_requests import ErasureRequests
 from streamer.worker.stage.intake import Intake
 from streamer.worker.stage.messages import Messages
@@ -82,17 +83,15 @@ class ScoringStage:
         currency: str | None = None,
         repartition: Repartition | None = None,
         topics: SourceTopics | None = None,
+        dead_letter_max_bytes: int = DEAD_LETTER_BYTES,
     ) -> None:
         self.models = Models(Scorer(rules, model, messages, worker))
         self._topics = topics
-        self._intake = Intake(
-            messages.source_topic, messages.topic_prefix, event_format, currency, repartition
-        )
+        dead_letters = DeadLetters(with_prefix(messages.topic_prefix, DEAD_LETTERS), dead_letter_max_bytes)
+        self._intake = Intake(messages.source_topic, dead_letters, event_format, currency, repartition)
         self._repartition = repartition
         self._erasures = ErasureRequests(
-            with_prefix(messages.topic_prefix, ERASURES),
-            with_prefix(messages.topic_prefix, DEAD_LETTERS),
-            rules.partitions,
+            with_prefix(messages.topic_prefix, ERASURES), dead_letters, rules.partitions
         )
         self._mark_keys = mark_keys
         self._live = live

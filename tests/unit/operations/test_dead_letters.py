@@ -45,9 +45,11 @@ def written(
     topic: str = EVENTS,
     value: bytes | None = b"v",
     original: Headers = (),
+    left_out: str = "",
 ) -> Written:
     failed = offset if source_offset is None else source_offset
-    headers = dead_letter_headers(MalformedEventError("not-json", message), topic, 3, failed, original)
+    error = MalformedEventError("not-json", message)
+    headers = dead_letter_headers(error, topic, 3, failed, original, left_out)
     return Written(0, offset, 1_700_000_000_000 + offset, b"k", value, headers)
 
 
@@ -150,6 +152,20 @@ def test_what_cannot_be_known_not_to_be_sent_is_left_out() -> None:
     assert sent == []
     (counts,) = selection.counts
     assert (counts.redriven, counts.gone, counts.foreign) == (0, 2, 1)
+
+
+def test_what_a_letter_does_not_hold_is_not_sent() -> None:
+    found = letters(written(4, left_out="value 9 sha256:0"), written(5))
+    sent, selection = select(found, trace_of(4, 5))
+    assert [record.failed.offset for record in sent] == [5]
+    (counts,) = selection.counts
+    assert (counts.redriven, counts.incomplete) == (1, 1)
+
+
+def test_headers_without_a_value_and_with_escaped_names_are_shown() -> None:
+    (letter,) = letters(written(4, original=((r"tr\xffce", None),)))
+    assert r"header       tr\xffce: (none)" in letter_in_words(letter)
+    assert letter_as_object(letter)["headers"] == [{"name": r"tr\xffce", "value": None}]
 
 
 def test_what_came_while_the_topic_was_read_is_for_the_next_time() -> None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from schemas.dead_letter import DEAD_LETTER_HEADERS, MAX_ERROR_MESSAGE_BYTES, attempts_of, dead_letter_headers
+import pytest
+
+from schemas.dead_letter import (
+    DEAD_LETTER_HEADERS,
+    MAX_ERROR_MESSAGE_BYTES,
+    attempts_of,
+    dead_letter_headers,
+    read_dead_letter,
+    redriven_from,
+    redriven_headers,
+)
+from schemas.decoding import content_type_of
+from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
 from schemas.topics import TOPICS, with_prefix
 
@@ -36,9 +48,36 @@ def test_an_unreadable_count_of_attempts_starts_anew() -> None:
     assert attempts_of([("attempts", b"9" * 5000)]) == 0
 
 
+def test_a_header_without_a_value_says_nothing() -> None:
+    null: Headers = (
+        ("attempts", None),
+        ("redriven-from", None),
+        ("error-class", None),
+        ("content-type", None),
+    )
+    assert attempts_of(null) == 0
+    assert attempts_of([("attempts", b"2"), ("attempts", None)]) == 2
+    assert redriven_from(null) is None
+    assert content_type_of(null) is None
+    assert content_type_of([("content-type", b"application/json"), *null]) == "application/json"
+    with pytest.raises(ValueError, match="error-class"):
+        read_dead_letter(null)
+    letter = dead_letter_headers(ERROR, "t", 0, 7, null)
+    assert letter[:2] == (("redriven-from", None), ("content-type", None))
+    assert redriven_headers(read_dead_letter(letter), letter)[0] == ("content-type", None)
+
+
+def test_what_is_left_out_is_said_beside_the_six_and_by_nobody_else() -> None:
+    headers = dead_letter_headers(ERROR, "t", 0, 0, [("left-out", b"mine"), ("a", b"1")], "value 9 sha256:0")
+    assert [name for name, _ in headers] == ["a", "left-out", *DEAD_LETTER_HEADERS]
+    assert read_dead_letter(headers).left_out == "value 9 sha256:0"
+    assert "left-out" not in dict(redriven_headers(read_dead_letter(headers), headers))
+
+
 def test_a_long_message_is_cut_between_characters() -> None:
     error = MalformedEventError("wrong-type", "ü" * MAX_ERROR_MESSAGE_BYTES + "\ud800")
     message = dict(dead_letter_headers(error, "t", 0, 0))["error-message"]
+    assert message is not None
     assert len(message) <= MAX_ERROR_MESSAGE_BYTES
     assert set(message.decode()) == {"ü"}
 

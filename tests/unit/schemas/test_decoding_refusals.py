@@ -45,7 +45,6 @@ def refusal(value: bytes | None, content_type: str | None = None) -> str:
         (b"", "not-json"),
         (b"{", "not-json"),
         (as_json() + b"{}", "not-json"),
-        (b"\xef\xbb\xbf" + as_json(), "not-json"),
         (as_json().replace(b'"u7"', b"NaN"), "not-json"),
         (as_json(value=1)[:-2] + b"NaN}", "not-json"),
         (as_json(value=1)[:-2] + b"Infinity}", "not-json"),

@@ -18,6 +18,8 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
 from faust import App
 from faust.stores.rocksdb import RocksDBOptions, Store
 from faust.tables.manager import TableManager
@@ -173,6 +175,24 @@ INNER = [
         PartitionRecords._unpack_records,
         "a2153689239f3325",
         "markers and aborted records move the position only",
+    ),
+    Inner(
+        Fetcher._proc_fetch_request,
+        "51e66543d787a186",
+        "reads through its module's MemoryRecords, which FetchedBatches replaces",
+    ),
+    Inner(
+        PartitionRecords._contains_abort_marker,
+        "6463d35ed4c27bef",
+        "takes the next record of a batch of markers",
+    ),
+    Inner(_MemoryRecordsPy.next_batch, "d19f764c77ec2dcf", "which class reads which batch"),
+    Inner(_MemoryRecordsPy._cache_next, "5c43fe30908f558e", "where a batch ends"),
+    Inner(_DefaultRecordBatchPy._maybe_uncompress, "53a33d3fe08dda0e", "the codecs that decompress knows"),
+    Inner(
+        _DefaultRecordBatchPy._read_msg,
+        "1a125cf8da3f189a",
+        "a record's parts, read again where a name is not UTF-8",
     ),
     Inner(
         _getter(TopicPartitionState, "position"),
