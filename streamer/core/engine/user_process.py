@@ -18,8 +18,8 @@ from streamer.core.engine.batch_context import BatchContext
 from streamer.core.engine.grouped_events import UserEvent
 from streamer.core.engine.model_requests import Curve, Explain, PlaceToken, Rank, Request, RiskAt
 from streamer.core.history.aggregates import count_late
-from streamer.core.history.ring import Placement, put
-from streamer.core.history.token import PURCHASE, as_array, place, type_code
+from streamer.core.history.ring import Placed, Placement, put
+from streamer.core.history.token import PURCHASE, as_array, is_action, newest_action, place, type_code
 from streamer.core.insights.rhythm import expected_next_purchase_ms
 from streamer.core.insights.value import spend_rate
 from streamer.core.timing.risk_curve import next_crossing, next_fall
@@ -117,14 +117,17 @@ class UserProcess:
             return
         if episode is not None and now_ms >= episode.opened_ms + policy.horizon_ms:
             self._resolve(state, moment, now_ms, "expired")
-        silent = silence_ms >= self.context.silence_grid_ms[0]
-        if not silent or state.alert_state.stamp != self.context.stamp:
+        if silence_ms < self.context.silence_grid_ms[0] or state.alert_state.stamp != self.context.stamp:
             state.curve = b""
-        if silence_ms < 0 or (not silent and type_code(state.ring) == PURCHASE):
+        if silence_ms < 0 or self._has_just_bought(state, now_ms):
             # The newest event is ahead of the clock, and was judged by itself; or it was a purchase.
             self._set_deadline(state, None)
-            return
-        yield from self._judge(state, moment, now_ms)
+        else:
+            yield from self._judge(state, moment, now_ms)
+
+    def _has_just_bought(self, state: UserState, now_ms: int) -> bool:
+        is_silent = now_ms - state.last_ms >= self.context.silence_grid_ms[0]
+        return not is_silent and newest_action(state.ring) == PURCHASE
 
     def _judge(self, state: UserState, moment: Moment, now_ms: int) -> Steps:
         """Follow the risk as of ``now_ms``, and the curve where the silence is long enough for one."""
@@ -151,10 +154,13 @@ class UserProcess:
         if placed.placement is Placement.TOO_OLD:
             _count_only(state, event.token)
             return
-        newest = placed.placement is Placement.APPENDED
+        moment = Moment(event.record, 1, event_ms, self.user_id)
+        if not is_action(event.token):
+            yield from self._take_note(state, event, placed, moment)
+            return
+        newest = placed.placement is Placement.APPENDED or event_ms > state.last_ms
         watched = bool(state.curve) and not newest
         yield PlaceToken(self.user_id, state, event.token, placed)
-        moment = Moment(event.record, 1, event_ms, self.user_id)
         yield from self._refute(state, event, moment, newest)
         state.curve = b""
         episode = state.alert_state.episode
@@ -164,10 +170,21 @@ class UserProcess:
             yield from self._judge(state, moment, max(state.scored_ms, state.last_ms, due_ms))
             return
         state.scored_ms = state.last_ms
-        if PURCHASE in (type_code(event.token), type_code(state.ring)):
+        if PURCHASE in (type_code(event.token), newest_action(state.ring)):
             self._set_deadline(state, None)
         else:
             yield from self._consider(state, moment, "crossed")
+
+    def _take_note(self, state: UserState, event: UserEvent, placed: Placed, moment: Moment) -> Steps:
+        """Take in what the shop did: the risk may be another one now, the silence goes on."""
+        yield PlaceToken(self.user_id, state, event.token, placed)
+        state.curve = b""
+        now_ms = max(state.scored_ms, state.last_ms, self.context.horizons_ms[event.record])
+        if not self._has_just_bought(state, now_ms):
+            yield from self._judge(state, moment, now_ms)
+            return
+        state.scored_ms = state.last_ms
+        self._set_deadline(state, None)
 
     def weigh(self, event: UserEvent) -> Steps:
         """Judge an event that is the user's newest, no purchase, and came while nothing was open."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from streamer.core.history.aggregates import COLUMN, DAY_MS, Aggregates, decay
 
 FEATURES: Final = (
-    "silence",  # log1p days since the last event
+    "silence",  # log1p days since the customer's last action
     "since_purchase",  # log1p days since the last purchase, tenure before the first
     "tenure",
     "events",

@@ -21,7 +21,8 @@ class Counters(msgspec.Struct, omit_defaults=True):
     ``records``: read from the events topic, whatever became of them. ``forwarded``: of them, those sent on to
     their users' partitions. ``events``: applied here, also those that other partitions have forwarded.
     ``erasures``: requests to forget a user, each counted where it was sent to.
-    ``foreign_currency``: events whose amounts do not count. ``skipped`` by reason, ``dead_letters`` by error
+    ``foreign_currency``: events whose amounts do not count. ``unreadable``: events by the amount that could not
+    be read. ``skipped`` by reason, ``dead_letters`` by error
     class, ``alerts`` by transition, ``decisions`` by what stood in the way, or else by their action.
     """
 
@@ -32,6 +33,7 @@ class Counters(msgspec.Struct, omit_defaults=True):
     foreign_currency: Count = 0
     erasures: Count = 0
     skipped: dict[str, Count] = {}
+    unreadable: dict[str, Count] = {}
     dead_letters: dict[str, Count] = {}
     alerts: dict[str, Count] = {}
     decisions: dict[str, Count] = {}
