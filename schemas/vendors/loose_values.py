@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Raw
@@ -24,6 +24,8 @@ ANONYMOUS: Final = Skipped("anonymous")
 
 UNKNOWN_TYPE: Final = Skipped("unknown-type")
 """An event that is none of the contract's types."""
+
+Value = TypeVar("Value")
 
 _NOT_SET: Final = ("", "(not set)")
 _EMPTY: Final = re.compile(rb"\s*\[\s*\]\s*")
@@ -88,12 +90,12 @@ def order_id(value: LooseIdentifier) -> str | None:
     return None if order is None else f"order {sha256(order.encode()).hexdigest()[:32]}"
 
 
-def map_of[Value](decoder: msgspec.json.Decoder[Value | None], raw: Raw) -> Value | None:
+def map_of(decoder: msgspec.json.Decoder[Value | None], raw: Raw) -> Value | None:
     """The map in ``raw``; PHP writes an empty one as an empty list."""
     return None if _EMPTY.fullmatch(raw) else decoder.decode(raw)
 
 
-def list_of[Value](
+def list_of(
     decoder: msgspec.json.Decoder[tuple[Value, ...] | None],
     by_place: msgspec.json.Decoder[dict[str, Value]],
     raw: Raw,

@@ -1,9 +1,10 @@
 """Users to whom nothing happens but events: what the rules do for one of them, done for all at once.
 
 An event is calm if it is the user's own and newest, no decision is due before or by it, no alert is open or
-on its way, and the risk after it reaches no band. All that :mod:`streamer.core.engine.user_process` does with such an event is to
-take it into the user's state and to put the deadline off. That is most events of most users, so here they are
-taken in as whole arrays, each user's up to the first that is not calm; the rules go on from there.
+on its way, and the risk after it reaches no band. All that :mod:`streamer.core.engine.user_process` does with such an
+event is to take it into the user's state and to put the deadline off. That is most events of most users, so
+here they are taken in as whole arrays, each user's up to the first that is not calm; the rules go on from
+there.
 """
 
 from __future__ import annotations

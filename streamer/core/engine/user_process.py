@@ -122,12 +122,12 @@ class UserProcess:
         if silence_ms < 0 or self._has_just_bought(state, now_ms):
             # The newest event is ahead of the clock, and was judged by itself; or it was a purchase.
             self._set_deadline(state, None)
-        else:
-            yield from self._judge(state, moment, now_ms)
+            return
+        yield from self._judge(state, moment, now_ms)
 
     def _has_just_bought(self, state: UserState, now_ms: int) -> bool:
-        is_silent = now_ms - state.last_ms >= self.context.silence_grid_ms[0]
-        return not is_silent and newest_action(state.ring) == PURCHASE
+        silence_ms = now_ms - state.last_ms
+        return silence_ms < self.context.silence_grid_ms[0] and newest_action(state.ring) == PURCHASE
 
     def _judge(self, state: UserState, moment: Moment, now_ms: int) -> Steps:
         """Follow the risk as of ``now_ms``, and the curve where the silence is long enough for one."""
@@ -180,11 +180,10 @@ class UserProcess:
         yield PlaceToken(self.user_id, state, event.token, placed)
         state.curve = b""
         now_ms = max(state.scored_ms, state.last_ms, self.context.horizons_ms[event.record])
-        if not self._has_just_bought(state, now_ms):
-            yield from self._judge(state, moment, now_ms)
-            return
-        state.scored_ms = state.last_ms
-        self._set_deadline(state, None)
+        if self._has_just_bought(state, now_ms):
+            state.scored_ms = state.last_ms
+            return self._set_deadline(state, None)
+        yield from self._judge(state, moment, now_ms)
 
     def weigh(self, event: UserEvent) -> Steps:
         """Judge an event that is the user's newest, no purchase, and came while nothing was open."""
@@ -201,8 +200,8 @@ class UserProcess:
         event_ms, episode = moment.decided_ms, state.alert_state.episode
         returned = self.context.any_event_returns or type_code(event.token) == PURCHASE
         if returned and (episode is None or event_ms > episode.opened_ms):
-            bought = type_code(event.token) == PURCHASE
-            self._resolve(state, moment, event_ms, "purchase" if bought else "recovered")
+            reason: Reason = "purchase" if type_code(event.token) == PURCHASE else "recovered"
+            self._resolve(state, moment, event_ms, reason)
         elif episode is not None and newest and event_ms <= episode.opened_ms:
             risk = state.risk
             yield RiskAt(self.user_id, state, episode.opened_ms)
@@ -276,13 +275,13 @@ class UserProcess:
         curve, silence_ms = state.risk_curve(), state.scored_ms - state.last_ms
         reached = policy.level(state.risk)
         if reached < len(policy.edges):
-            rise = next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk)
-            if rise is not None:
+            if (
+                rise := next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk)
+            ) is not None:
                 yield rise
         level = state.alert_state.level
         if level and state.risk >= (leave := policy.leave_edges[level - 1]):
-            fall = next_fall(grid, curve, leave, silence_ms, state.risk)
-            if fall is not None:
+            if (fall := next_fall(grid, curve, leave, silence_ms, state.risk)) is not None:
                 yield fall
 
     def _put_out(

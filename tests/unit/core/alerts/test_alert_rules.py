@@ -184,3 +184,15 @@ def test_a_money_less_event_is_scored() -> None:
     run = PartitionRun(POLICY, FixedModel())
     run.process(partition_events([event(1, "u", "view", 0)]))
     assert not math.isnan(run.state("u").risk)
+
+
+def test_what_the_shop_does_neither_ends_a_silence_nor_counts_as_a_visit() -> None:
+    bought, later = event(1, "quiet", "purchase", 0), event(2, "other", "purchase", 30)
+    coupons = [event(10 + day, "quiet", "coupon_received", day) for day in range(1, 29)]
+    for any_event_returns in (False, True):
+        plain, sent = (PartitionRun(POLICY, FixedModel(), any_event_returns) for _ in range(2))
+        plain.process(partition_events([bought, later]))
+        sent.process(partition_events([bought, *coupons, later]))
+        assert sent.state("quiet").last_ms == bought.timestamp
+        assert sent.state("quiet").running == plain.state("quiet").running
+        assert [d.transition for d in sent.decisions if d.user_id == "quiet"] == ["raised"]
