@@ -16,8 +16,8 @@ from streamer.core.user_state import UserState, decode_state, encode_state
 class PartitionRun:
     """Applies batches and keeps what would lie in the table and on the alert topic."""
 
-    def __init__(self, policy: Policy, model: RiskModel) -> None:
-        self._rules = Rules(policy, any_event_returns=False, partitions=1)
+    def __init__(self, policy: Policy, model: RiskModel, any_event_returns: bool = False) -> None:
+        self._rules = Rules(policy, any_event_returns, partitions=1)
         self._model = model
         self.table: dict[str, bytes] = {}
         self.clock_ms: int | None = None

@@ -11,6 +11,7 @@ import numpy as np
 from schemas.errors import StateError
 from streamer.core.alerts.alert_state import AlertState
 from streamer.core.history.aggregates import COLUMN, empty
+from streamer.core.history.token import PURCHASE, newest_action
 
 STATE_VERSION = 2
 """Version 1 wrote out the aggregates of an empty past as well."""
@@ -64,6 +65,10 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     def active_days(self) -> int:
         """Distinct days with an action of the customer."""
         return int(_COLUMN.unpack_from(self.running, _DAYS_AT)[0])
+
+    def has_just_bought(self, now_ms: int, silence_ms: int) -> bool:
+        """Whether the customer's newest action is a purchase, less than ``silence_ms`` before ``now_ms``."""
+        return now_ms - self.last_ms < silence_ms and newest_action(self.ring) == PURCHASE
 
     def risk_curve(self) -> list[float]:
         """Probabilities at the silence grid's steps, empty while the user is not silent."""

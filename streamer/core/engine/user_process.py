@@ -119,15 +119,11 @@ class UserProcess:
             self._resolve(state, moment, now_ms, "expired")
         if silence_ms < self.context.silence_grid_ms[0] or state.alert_state.stamp != self.context.stamp:
             state.curve = b""
-        if silence_ms < 0 or self._has_just_bought(state, now_ms):
+        if silence_ms < 0 or state.has_just_bought(now_ms, self.context.silence_grid_ms[0]):
             # The newest event is ahead of the clock, and was judged by itself; or it was a purchase.
             self._set_deadline(state, None)
             return
         yield from self._judge(state, moment, now_ms)
-
-    def _has_just_bought(self, state: UserState, now_ms: int) -> bool:
-        silence_ms = now_ms - state.last_ms
-        return silence_ms < self.context.silence_grid_ms[0] and newest_action(state.ring) == PURCHASE
 
     def _judge(self, state: UserState, moment: Moment, now_ms: int) -> Steps:
         """Follow the risk as of ``now_ms``, and the curve where the silence is long enough for one."""
@@ -180,7 +176,7 @@ class UserProcess:
         yield PlaceToken(self.user_id, state, event.token, placed)
         state.curve = b""
         now_ms = max(state.scored_ms, state.last_ms, self.context.horizons_ms[event.record])
-        if self._has_just_bought(state, now_ms):
+        if state.has_just_bought(now_ms, self.context.silence_grid_ms[0]):
             state.scored_ms = state.last_ms
             return self._set_deadline(state, None)
         yield from self._judge(state, moment, now_ms)
@@ -274,14 +270,16 @@ class UserProcess:
         policy, grid = self.context.policy, self.context.silence_grid_ms
         curve, silence_ms = state.risk_curve(), state.scored_ms - state.last_ms
         reached = policy.level(state.risk)
-        if reached < len(policy.edges):
-            if (
-                rise := next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk)
-            ) is not None:
-                yield rise
+        if (
+            reached < len(policy.edges)
+            and (rise := next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk))
+            is not None
+        ):
+            yield rise
         level = state.alert_state.level
         if level and state.risk >= (leave := policy.leave_edges[level - 1]):
-            if (fall := next_fall(grid, curve, leave, silence_ms, state.risk)) is not None:
+            fall = next_fall(grid, curve, leave, silence_ms, state.risk)
+            if fall is not None:
                 yield fall
 
     def _put_out(
