@@ -33,10 +33,10 @@ class Counters(msgspec.Struct, omit_defaults=True):
     foreign_currency: Count = 0
     erasures: Count = 0
     skipped: dict[str, Count] = {}
-    unreadable: dict[str, Count] = {}
     dead_letters: dict[str, Count] = {}
     alerts: dict[str, Count] = {}
     decisions: dict[str, Count] = {}
+    unreadable: dict[str, Count] = {}
 
 
 def count(counts: dict[str, int], name: str, number: int = 1) -> None:
