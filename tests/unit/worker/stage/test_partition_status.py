@@ -79,7 +79,7 @@ def test_a_status_is_bounded_and_keeps_every_total(counters: Counters, text: str
 
 
 def names_fields() -> set[str]:
-    return {"skipped", "dead_letters", "alerts", "decisions"}
+    return {"skipped", "dead_letters", "alerts", "decisions", "unreadable"}
 
 
 def test_what_is_usual_comes_back_as_it_was() -> None:
