@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -170,7 +170,26 @@ def _read_vendor(vendor: Vendor, value: bytes, record_timestamp_ms: int) -> Even
         fields = VENDORS[vendor](value, record_timestamp_ms)
     except (ValueError, RecursionError) as error:
         raise malformed_by_decoder(error, "JSON") from error
-    return fields if isinstance(fields, Skipped) else event_of_fields(fields, record_timestamp_ms)
+    if isinstance(fields, Skipped):
+        return fields
+    readable, unreadable = _readable(fields)
+    event = event_of_fields(readable, record_timestamp_ms)
+    if unreadable and isinstance(event, Event):
+        return msgspec.structs.replace(event, unreadable=unreadable)
+    return event
+
+
+def _readable(fields: Mapping[str, object]) -> tuple[dict[str, object], tuple[str, ...]]:
+    """The fields without the amounts that could not be read, which are NaN, and the names of those."""
+    kept = {name: value for name, value in fields.items() if value == value}
+    unreadable = [name for name in fields if name not in kept]
+    items: list[dict[str, object]] = []
+    for item in cast("list[dict[str, object]]", fields.get("items", [])):
+        items.append({name: value for name, value in item.items() if value == value})
+        unreadable += [name for name in item if name not in items[-1]]
+    if "items" in kept:
+        kept["items"] = items
+    return kept, tuple(sorted(set(unreadable)))
 
 
 def _event_of(

@@ -30,6 +30,20 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
 
 EVENT_TYPE_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(EVENT_TYPES)}
 
+SHOP_ACTIONS: Final = frozenset({"coupon_received"})
+"""Types of what the shop does to a customer: no sign of life, whatever a bundle foretells the absence of."""
+
+
+def is_customer_action(event_type: str) -> bool:
+    """Whether an event of this type is something that the customer did."""
+    return event_type not in SHOP_ACTIONS
+
+
+def is_return(event_type: str, any_event_returns: bool) -> bool:
+    """Whether an event of this type ends an absence: of purchases, or of anything that the customer does."""
+    return is_customer_action(event_type) if any_event_returns else event_type == "purchase"
+
+
 MAX_EVENT_BYTES: Final = 1024 * 1024
 MAX_ID_LENGTH: Final = 256
 MAX_NUMBER: Final = 1e15
@@ -83,6 +97,8 @@ class Event(Struct, frozen=True, gc=False):
     session_id: str | None = None
     unknown_fields: int = 0
     """How many fields it carried that the contract does not know."""
+    unreadable: tuple[str, ...] = ()
+    """Amounts of a platform's event that could not be read, by the contract's names; they are unknown."""
 
 
 class Skipped(Struct, frozen=True, gc=False):

@@ -27,7 +27,7 @@ def reference_point(network: Network, platt: Platt, histories: Histories, moment
     """Medians and the mean hidden vector of ``moments`` (one at least), and the risk that is served there."""
     rows = aggregates_at(histories, moments.event)
     ages = np.round(_middle(as_ages(rows)), _DECIMALS)
-    silence_ms = float(_middle(moments.time_ms - histories.times[moments.event]))
+    silence_ms = float(_middle(moments.time_ms - histories.silent_since()[moments.event]))
     sequences = sequences_of(histories, network.transformer.size)
     mean = hidden_after(network.transformer, sequences, moments.event).mean(dim=0).tolist()
     hidden = tuple(round(value, _DECIMALS) for value in mean)

@@ -18,6 +18,7 @@ from models.recipe import BIN_EDGES, Task
 from schemas.bundle.manifest import ChurnTypes
 from schemas.errors import ConfigurationError
 from schemas.units import DAY_MS
+from streamer.core.history.token import are_actions
 from streamer.core.model.features import features_at
 
 
@@ -45,10 +46,11 @@ def cut_moments(histories: Histories, times_ms: npt.NDArray[np.int64], longest_s
     """Every user at each time who has an event before it and has not been silent for longer."""
     events: list[npt.NDArray[np.int64]] = []
     moments: list[npt.NDArray[np.float64]] = []
+    silent_since = histories.silent_since()
     for time in times_ms:
         counts = np.add.reduceat(histories.times < time, histories.starts[:-1], dtype=np.int64)
         last = (histories.starts[:-1] + counts - 1)[counts > 0]
-        last = last[time - histories.times[last] <= longest_silence_ms]
+        last = last[time - silent_since[last] <= longest_silence_ms]
         events.append(last)
         moments.append(np.full(len(last), float(time)))
     return Moments(np.concatenate(events), np.concatenate(moments))
@@ -62,7 +64,7 @@ def training_moments(histories: Histories, task: Task, until_ms: int) -> Moments
     cuts = until_ms - step * np.arange(1, recipe.cuts + 1)
     cuts = cuts[cuts >= begin].astype(np.int64)
     quiet = cut_moments(histories, cuts, recipe.longest_silence * DAY_MS)
-    recent = np.flatnonzero(histories.times >= cuts[-1])
+    recent = np.flatnonzero((histories.times >= cuts[-1]) & are_actions(histories.tokens))
     draw = np.random.default_rng(task.seed)
     chosen = recent[draw.random(len(recent)) < recipe.event_moments]
     event = np.concatenate([quiet.event, chosen])

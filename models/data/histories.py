@@ -14,7 +14,7 @@ from schemas.bundle.manifest import ChurnTypes
 from schemas.event import Event
 from streamer.core.history.aggregates import Aggregates, advance, empty
 from streamer.core.history.calendar import UTC, Calendar
-from streamer.core.history.token import PURCHASE, TOKEN, TokenArray, tokenise
+from streamer.core.history.token import PURCHASE, TOKEN, TokenArray, are_actions, tokenise
 
 
 class Histories(NamedTuple):
@@ -63,6 +63,12 @@ class Histories(NamedTuple):
         counts = np.add.reduceat(kept, self.starts[:-1], dtype=np.int64) if self.users else np.zeros(0, int)
         starts = np.concatenate([[0], np.cumsum(counts[counts > 0])])
         return self._replace(tokens=self.tokens[kept], starts=starts)
+
+    def silent_since(self) -> npt.NDArray[np.int64]:
+        """As of each event, the time of its user's newest action, or of the first event before any."""
+        kept = are_actions(self.tokens)
+        kept[self.starts[:-1]] = True
+        return self.times[np.maximum.accumulate(np.where(kept, np.arange(len(self.tokens)), 0))]
 
     def previous_times(self) -> npt.NDArray[np.float64]:
         """Time of the user's event before each event, NaN before the first."""
@@ -142,9 +148,7 @@ def aggregates_at(
 def next_churn_event(histories: Histories, churn_types: ChurnTypes) -> npt.NDArray[np.float64]:
     """Time of the user's next event of the churn kind after each event, NaN where there is none."""
     counts = (
-        histories.tokens["type"] == PURCHASE
-        if churn_types == "purchase"
-        else np.full(len(histories.tokens), True)
+        histories.tokens["type"] == PURCHASE if churn_types == "purchase" else are_actions(histories.tokens)
     )
     events = len(histories.tokens)
     # Index of the nearest counting event at or after each one, then that of its successor.

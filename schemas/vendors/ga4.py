@@ -22,10 +22,16 @@ from schemas.vendors.loose_values import (
     ANONYMOUS,
     UNKNOWN_TYPE,
     LooseIdentifier,
+    LooseLabel,
     LooseNumber,
     WholeNumber,
+    first_number,
     identifier_of,
+    label_of,
+    list_of,
+    map_of,
     number_of,
+    order_id,
     present,
     text_of,
 )
@@ -63,7 +69,7 @@ class _Sent(Struct, gc=False):
 class _Envelope(Struct, gc=False):
     """Fields of both forms: ``events`` is a request's, ``event_name`` a row's."""
 
-    events: tuple[_Sent, ...] | None = None
+    events: Raw = _NONE
     client_id: LooseIdentifier = None
     app_instance_id: LooseIdentifier = None
     timestamp_micros: WholeNumber | str | None = None
@@ -83,8 +89,8 @@ class _Envelope(Struct, gc=False):
 class _Item(Struct, gc=False):
     item_id: LooseIdentifier = None
     item_name: LooseIdentifier = None
-    item_brand: str | None = None
-    item_category: str | None = None
+    item_brand: LooseLabel = None
+    item_category: LooseLabel = None
     price: LooseNumber = None
     quantity: LooseNumber = None
 
@@ -94,7 +100,8 @@ class _Parameters(Struct, gc=False):
     value: LooseNumber = None
     search_term: LooseIdentifier = None
     session_id: LooseIdentifier = None
-    items: tuple[_Item, ...] | None = None
+    transaction_id: LooseIdentifier = None
+    items: Raw = _NONE
 
 
 class _ParameterValue(Struct, gc=False):
@@ -110,6 +117,7 @@ class _Parameter(Struct, gc=False):
 
 
 class _Ecommerce(Struct, gc=False):
+    transaction_id: LooseIdentifier = None
     purchase_revenue: LooseNumber = None
     refund_value: LooseNumber = None
 
@@ -119,6 +127,10 @@ _PARAMETERS: Final = msgspec.json.Decoder(_Parameters | None)
 _PARAMETER_LIST: Final = msgspec.json.Decoder(tuple[_Parameter, ...] | None)
 _ECOMMERCE: Final = msgspec.json.Decoder(_Ecommerce | None)
 _ITEMS: Final = msgspec.json.Decoder(tuple[_Item, ...] | None)
+_ITEMS_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _Item])
+_PARAMETERS_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _Parameter])
+_SENT: Final = msgspec.json.Decoder(tuple[_Sent, ...] | None)
+_SENT_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _Sent])
 
 
 def ga4_fields(value: bytes, record_timestamp_ms: int) -> Mapping[str, object] | Skipped:
@@ -128,13 +140,14 @@ def ga4_fields(value: bytes, record_timestamp_ms: int) -> Mapping[str, object] |
     Raises ``MalformedEventError`` for a request with several events, which cannot be one record.
     """
     envelope = _ENVELOPE.decode(value)
-    if envelope.events is not None:
-        if len(envelope.events) != 1:
+    if envelope.events != _NONE:
+        events = list_of(_SENT, _SENT_BY_PLACE, envelope.events)
+        if len(events) != 1:
             raise MalformedEventError(
                 "several-events",
-                f"The request holds {len(envelope.events)} events; send a record for each of them.",
+                f"The request holds {len(events)} events; send a record for each of them.",
             )
-        return _of_request(envelope, envelope.events[0], record_timestamp_ms)
+        return _of_request(envelope, events[0], record_timestamp_ms)
     if envelope.event_name is None:
         raise MalformedEventError("missing-field", "The event has neither `event_name` nor `events`.")
     return _of_row(envelope, envelope.event_name)
@@ -156,7 +169,7 @@ def _of_request(
         )
     client = envelope.client_id or envelope.app_instance_id
     event_id = _id_of(client, time_ms, event.timestamp_micros, event.name, bytes(event.params).hex())
-    parameters = _PARAMETERS.decode(event.params) or _Parameters()
+    parameters = map_of(_PARAMETERS, event.params) or _Parameters()
     return _fields(event.name, event_id, user_id, time_ms, parameters)
 
 
@@ -175,16 +188,20 @@ def _of_row(envelope: _Envelope, name: str) -> Mapping[str, object] | Skipped:
         envelope.batch_ordering_id,
         envelope.batch_event_index,
     )
-    listed = {entry.key: entry.value for entry in _PARAMETER_LIST.decode(envelope.event_params) or ()}
-    ecommerce = _ECOMMERCE.decode(envelope.ecommerce) or _Ecommerce()
+    listed = {
+        entry.key: entry.value
+        for entry in list_of(_PARAMETER_LIST, _PARAMETERS_BY_PLACE, envelope.event_params)
+    }
+    ecommerce = map_of(_ECOMMERCE, envelope.ecommerce) or _Ecommerce()
     order = ecommerce.refund_value if name == "refund" else ecommerce.purchase_revenue
     given = _amount(listed.get("value"))
     parameters = _Parameters(
         currency=_text(listed.get("currency")),
-        value=order if given is None else given,
+        value=first_number((given, order)),
         search_term=_text(listed.get("search_term")),
         session_id=_text(listed.get("ga_session_id")),
-        items=_ITEMS.decode(envelope.items),
+        transaction_id=_text(listed.get("transaction_id")) or identifier_of(ecommerce.transaction_id),
+        items=envelope.items,
     )
     return _fields(name, event_id, user_id, _milliseconds(envelope.event_timestamp), parameters)
 
@@ -193,15 +210,16 @@ def _fields(
     name: str, event_id: str, user_id: str, time_ms: int | None, parameters: _Parameters
 ) -> dict[str, object]:
     event_type = EVENTS[name]
-    items = () if name in _SHOWN else parameters.items or ()
+    order = order_id(parameters.transaction_id) if event_type == "purchase" else None
+    items = () if name in _SHOWN else list_of(_ITEMS, _ITEMS_BY_PLACE, parameters.items)
     return present(
         {
-            "event_id": event_id,
+            "event_id": order or event_id,
             "user_id": user_id,
             "type": event_type,
             "timestamp": time_ms,
             "items": [_item(item) for item in items],
-            "value": number_of(parameters.value, "value") if event_type in _ORDERS else None,
+            "value": number_of(parameters.value) if event_type in _ORDERS else None,
             "currency": text_of(parameters.currency),
             "query": identifier_of(parameters.search_term),
             "session_id": identifier_of(parameters.session_id),
@@ -213,10 +231,10 @@ def _item(item: _Item) -> dict[str, object]:
     return present(
         {
             "item_id": identifier_of(item.item_id) or identifier_of(item.item_name),
-            "category": text_of(item.item_category),
-            "brand": text_of(item.item_brand),
-            "price": number_of(item.price, "price"),
-            "quantity": number_of(item.quantity, "quantity"),
+            "category": label_of(item.item_category),
+            "brand": label_of(item.item_brand),
+            "price": number_of(item.price),
+            "quantity": number_of(item.quantity),
         }
     )
 
@@ -240,7 +258,7 @@ def _amount(value: _ParameterValue | None) -> float | None:
     if value is None:
         return None
     given = (value.double_value, value.float_value, identifier_of(value.int_value), value.string_value)
-    return next((number_of(amount, "value") for amount in given if amount is not None), None)
+    return first_number(given)
 
 
 def _id_of(*parts: object) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Final
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Annotated, Any, Final, TypeVar, cast
 
-from msgspec import Meta
+import msgspec
+from msgspec import Meta, Raw
 
-from schemas.errors import MalformedEventError
-from schemas.event import Skipped
+from schemas.event import MAX_ID_LENGTH, MAX_NUMBER, Skipped
 
 WholeNumber = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-LooseNumber = float | str | None
+# Whatever stands there, the purchase counts; what can be made of it is for number_of and label_of to say.
+LooseNumber = Any
+LooseLabel = Any
 LooseIdentifier = str | WholeNumber | None
 
 ANONYMOUS: Final = Skipped("anonymous")
@@ -21,7 +25,14 @@ ANONYMOUS: Final = Skipped("anonymous")
 UNKNOWN_TYPE: Final = Skipped("unknown-type")
 """An event that is none of the contract's types."""
 
+Value = TypeVar("Value")
+
 _NOT_SET: Final = ("", "(not set)")
+_EMPTY: Final = re.compile(rb"\s*\[\s*\]\s*")
+_AMOUNT: Final = re.compile(
+    r"([-+]?)\s*[$€£¥₹₩₽₺₫₴₪฿]?\s*([-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
+    r"|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?))\s*[$€£¥₹₩₽₺₫₴₪฿]?"
+)
 
 
 def text_of(value: str | None) -> str | None:
@@ -34,22 +45,65 @@ def identifier_of(value: LooseIdentifier) -> str | None:
     return text_of(str(value) if isinstance(value, int) else value)
 
 
-def number_of(value: LooseNumber, field: str) -> float | None:
-    """The number, ``None`` for an empty text.
-
-    Raises ``MalformedEventError`` that names ``field`` for a text that is no finite number.
-    """
-    if not isinstance(value, str):
-        return value
-    if not value.strip():
+def label_of(value: object) -> str | None:
+    """A category or brand as text: a number's digits, a list's first text; ``None`` for anything else."""
+    if isinstance(value, list):
+        return next((label for each in cast("list[object]", value) if (label := label_of(each))), None)
+    if isinstance(value, str):
+        return text_of(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        number = math.nan if "_" in value else float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise MalformedEventError("wrong-type", f"The event's {field} is a text that holds no number.")
-    return number
+    return format(value, ".15g") if abs(value) <= MAX_NUMBER else None
+
+
+def number_of(value: object) -> float | None:
+    """The number, ``None`` where there is none, NaN for something that cannot be read as one.
+
+    A sign of a currency and commas between thousands are read over.
+    """
+    if value is None or value is False:
+        return None
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        written = _AMOUNT.fullmatch(value.strip()[:MAX_ID_LENGTH])
+        value = _signed(*written.groups()) if written else math.nan
+    if value is True or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
+        return math.nan
+    return float(value)
+
+
+def _signed(sign: str, digits: str) -> float:
+    number = float(digits.replace(",", ""))
+    return -number if sign == "-" else number
+
+
+def first_number(values: Iterable[object]) -> float | None:
+    """The first that can be read, else NaN if there is any."""
+    numbers = [number for value in values if (number := number_of(value)) is not None]
+    return next((number for number in numbers if not math.isnan(number)), math.nan if numbers else None)
+
+
+def order_id(value: LooseIdentifier) -> str | None:
+    """The id of the event that completes an order: the order told twice is one event."""
+    order = identifier_of(value)
+    return None if order is None else f"order {sha256(order.encode()).hexdigest()[:32]}"
+
+
+def map_of(decoder: msgspec.json.Decoder[Value | None], raw: Raw) -> Value | None:
+    """The map in ``raw``; PHP writes an empty one as an empty list."""
+    return None if _EMPTY.fullmatch(raw) else decoder.decode(raw)
+
+
+def list_of(
+    decoder: msgspec.json.Decoder[tuple[Value, ...] | None],
+    by_place: msgspec.json.Decoder[dict[str, Value]],
+    raw: Raw,
+) -> tuple[Value, ...]:
+    """The list in ``raw``; PHP writes one with a gap as an object whose names are the places."""
+    if not bytes(raw).lstrip().startswith(b"{"):
+        return decoder.decode(raw) or ()
+    return tuple(by_place.decode(raw).values())
 
 
 def present(fields: Mapping[str, object]) -> dict[str, object]:

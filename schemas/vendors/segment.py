@@ -16,11 +16,16 @@ from schemas.vendors.loose_values import (
     ANONYMOUS,
     UNKNOWN_TYPE,
     LooseIdentifier,
+    LooseLabel,
     LooseNumber,
+    first_number,
     identifier_of,
+    label_of,
+    list_of,
+    map_of,
     number_of,
+    order_id,
     present,
-    text_of,
 )
 
 TRACKED: Final[dict[str, str]] = {
@@ -44,6 +49,33 @@ TRACKED: Final[dict[str, str]] = {
 }
 """The contract's type of each track call that has one."""
 
+_FIRST_SPEC: Final[dict[str, str]] = {
+    "Viewed Product Category": "Product List Viewed",
+    "Viewed Product": "Product Viewed",
+    "Clicked Product": "Product Clicked",
+    "Clicked Promotion": "Promotion Clicked",
+    "Searched Products": "Products Searched",
+    "Added Product": "Product Added",
+    "Removed Product": "Product Removed",
+    "Viewed Cart": "Cart Viewed",
+    "Started Checkout": "Checkout Started",
+    "Completed Order": "Order Completed",
+    "Refunded Order": "Order Refunded",
+    "Cancelled Order": "Order Cancelled",
+    "Applied Coupon": "Coupon Applied",
+    "Reviewed Product": "Product Reviewed",
+}
+"""Names with the verb first, as the first version of the spec writes them, and the names since then."""
+
+
+def _folded(name: str) -> str:
+    return "".join(name.replace("_", " ").replace("-", " ").split()).casefold()
+
+
+_SPELLINGS: Final = {_folded(name): name for name in TRACKED} | {
+    _folded(old): name for old, name in _FIRST_SPEC.items()
+}
+
 _SEEN: Final = frozenset({"page", "screen"})
 _ORDERS: Final = frozenset({"purchase", "refund"})
 _LISTS: Final = frozenset({"Product List Viewed", "Product List Filtered", "Cart Viewed", "Checkout Started"})
@@ -63,14 +95,15 @@ class _Call(Struct, gc=False, rename="camel"):
 class _Product(Struct, gc=False):
     product_id: LooseIdentifier = None
     sku: LooseIdentifier = None
-    category: str | None = None
-    brand: str | None = None
+    category: LooseLabel = None
+    brand: LooseLabel = None
     price: LooseNumber = None
     quantity: LooseNumber = None
 
 
 class _Properties(_Product, gc=False):
-    products: tuple[_Product, ...] | None = None
+    order_id: LooseIdentifier = None
+    products: Raw = Raw(b"null")
     revenue: LooseNumber = None
     subtotal: LooseNumber = None
     total: LooseNumber = None
@@ -83,6 +116,8 @@ class _Properties(_Product, gc=False):
 
 _CALL: Final = msgspec.json.Decoder(_Call)
 _PROPERTIES: Final = msgspec.json.Decoder(_Properties | None)
+_PRODUCTS: Final = msgspec.json.Decoder(tuple[_Product, ...] | None)
+_PRODUCTS_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _Product])
 
 
 def segment_fields(value: bytes, _record_timestamp_ms: int) -> Mapping[str, object] | Skipped:
@@ -91,7 +126,8 @@ def segment_fields(value: bytes, _record_timestamp_ms: int) -> Mapping[str, obje
     An order's value is its ``revenue``, which leaves shipping and tax out, else ``subtotal``, else ``total``.
     """
     call = _CALL.decode(value)
-    event_type = "view" if call.type in _SEEN else TRACKED.get(call.event or "")
+    name = _canonical(call.event or "")
+    event_type = "view" if call.type in _SEEN else TRACKED.get(name)
     if event_type is None or (call.type != "track" and call.type not in _SEEN):
         return UNKNOWN_TYPE
     user_id = identifier_of(call.user_id)
@@ -104,9 +140,14 @@ def segment_fields(value: bytes, _record_timestamp_ms: int) -> Mapping[str, obje
         "timestamp": call.timestamp or call.received_at,
     }
     if call.type == "track":
-        properties = _PROPERTIES.decode(call.properties) or _Properties()
-        fields |= _tracked(call.event or "", event_type, properties)
+        properties = map_of(_PROPERTIES, call.properties) or _Properties()
+        fields |= _tracked(name, event_type, properties)
     return present(fields)
+
+
+def _canonical(event: str) -> str:
+    """The spec's name of ``event``, whatever its capitals, blanks and underscores."""
+    return event if event in TRACKED else _SPELLINGS.get(_folded(event), event)
 
 
 def _tracked(event: str, event_type: str, properties: _Properties) -> dict[str, object]:
@@ -116,29 +157,27 @@ def _tracked(event: str, event_type: str, properties: _Properties) -> dict[str, 
         "currency": _currency(properties.currency),
         "query": query if isinstance(query, str) else None,
         "text": properties.review_body,
-        "rating": number_of(properties.rating, "rating"),
+        "rating": number_of(properties.rating),
     }
     if event_type in _ORDERS:
-        amounts = (
-            number_of(properties.revenue, "revenue"),
-            number_of(properties.subtotal, "subtotal"),
-            number_of(properties.total, "total"),
-        )
-        fields["value"] = next((amount for amount in amounts if amount is not None), None)
+        fields["value"] = first_number((properties.revenue, properties.subtotal, properties.total))
+    if event_type == "purchase" and (order := order_id(properties.order_id)):
+        fields["event_id"] = order
     return fields
 
 
 def _items(event: str, properties: _Properties) -> list[dict[str, object]]:
     shown = event in _LISTS
-    products = (properties,) if shown or not properties.products else properties.products
+    listed = () if shown else list_of(_PRODUCTS, _PRODUCTS_BY_PLACE, properties.products)
+    products = listed or (properties,)
     items = [
         present(
             {
                 "item_id": identifier_of(product.product_id) or identifier_of(product.sku),
-                "category": text_of(product.category),
-                "brand": text_of(product.brand),
-                "price": None if shown else number_of(product.price, "price"),
-                "quantity": None if shown else number_of(product.quantity, "quantity"),
+                "category": label_of(product.category),
+                "brand": label_of(product.brand),
+                "price": None if shown else number_of(product.price),
+                "quantity": None if shown else number_of(product.quantity),
             }
         )
         for product in products

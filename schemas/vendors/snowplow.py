@@ -16,9 +16,13 @@ from schemas.vendors.loose_values import (
     ANONYMOUS,
     UNKNOWN_TYPE,
     LooseIdentifier,
+    LooseLabel,
     LooseNumber,
     identifier_of,
+    label_of,
+    list_of,
     number_of,
+    order_id,
     present,
     text_of,
 )
@@ -71,14 +75,15 @@ class _User(Struct, gc=False):
 
 class _Product(Struct, gc=False):
     id: LooseIdentifier = None
-    category: str | None = None
-    brand: str | None = None
+    category: LooseLabel = None
+    brand: LooseLabel = None
     price: LooseNumber = None
     quantity: LooseNumber = None
     currency: str | None = None
 
 
 class _Transaction(Struct, gc=False):
+    transaction_id: LooseIdentifier = None
     revenue: LooseNumber = None
     currency: str | None = None
 
@@ -90,9 +95,13 @@ class _Refund(Struct, gc=False):
 
 _ENRICHED: Final = msgspec.json.Decoder(_Enriched)
 _USERS: Final = msgspec.json.Decoder(tuple[_User, ...] | None)
+_USERS_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _User])
 _PRODUCTS: Final = msgspec.json.Decoder(tuple[_Product, ...] | None)
+_PRODUCTS_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _Product])
 _TRANSACTIONS: Final = msgspec.json.Decoder(tuple[_Transaction, ...] | None)
+_TRANSACTIONS_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _Transaction])
 _REFUNDS: Final = msgspec.json.Decoder(tuple[_Refund, ...] | None)
+_REFUNDS_BY_PLACE: Final = msgspec.json.Decoder(dict[str, _Refund])
 
 
 def snowplow_fields(value: bytes, _record_timestamp_ms: int) -> Mapping[str, object] | Skipped:
@@ -105,12 +114,12 @@ def snowplow_fields(value: bytes, _record_timestamp_ms: int) -> Mapping[str, obj
     if user_id is None:
         return ANONYMOUS
     shown = enriched.action is not None and enriched.action.type == "list_view"
-    products = () if shown else _PRODUCTS.decode(enriched.products) or ()
+    products = () if shown else list_of(_PRODUCTS, _PRODUCTS_BY_PLACE, enriched.products)
     amount, currency = _money(event_type, enriched)
     currency = currency or next((product.currency for product in products if product.currency), None)
     return present(
         {
-            "event_id": identifier_of(enriched.event_id),
+            "event_id": _order(event_type, enriched) or identifier_of(enriched.event_id),
             "user_id": user_id,
             "type": event_type,
             "timestamp": enriched.derived_tstamp or enriched.collector_tstamp,
@@ -130,17 +139,24 @@ def _type_of(enriched: _Enriched) -> str | None:
 
 
 def _known_user(enriched: _Enriched) -> str | None:
-    users = _USERS.decode(enriched.users) or ()
+    users = list_of(_USERS, _USERS_BY_PLACE, enriched.users)
     return next((identifier_of(user.id) for user in users if not user.is_guest), None)
+
+
+def _order(event_type: str, enriched: _Enriched) -> str | None:
+    if event_type != "purchase":
+        return None
+    transactions = list_of(_TRANSACTIONS, _TRANSACTIONS_BY_PLACE, enriched.transactions)
+    return next((order_id(transaction.transaction_id) for transaction in transactions), None)
 
 
 def _money(event_type: str, enriched: _Enriched) -> tuple[float | None, str | None]:
     if event_type == "purchase":
-        for transaction in _TRANSACTIONS.decode(enriched.transactions) or ():
-            return number_of(transaction.revenue, "revenue"), transaction.currency
+        for transaction in list_of(_TRANSACTIONS, _TRANSACTIONS_BY_PLACE, enriched.transactions):
+            return number_of(transaction.revenue), transaction.currency
     if event_type == "refund":
-        for refund in _REFUNDS.decode(enriched.refunds) or ():
-            return number_of(refund.refund_amount, "refund_amount"), refund.currency
+        for refund in list_of(_REFUNDS, _REFUNDS_BY_PLACE, enriched.refunds):
+            return number_of(refund.refund_amount), refund.currency
     return None, None
 
 
@@ -148,10 +164,10 @@ def _item(product: _Product) -> dict[str, object]:
     return present(
         {
             "item_id": identifier_of(product.id),
-            "category": text_of(product.category),
-            "brand": text_of(product.brand),
-            "price": number_of(product.price, "price"),
-            "quantity": number_of(product.quantity, "quantity"),
+            "category": label_of(product.category),
+            "brand": label_of(product.brand),
+            "price": number_of(product.price),
+            "quantity": number_of(product.quantity),
         }
     )
 

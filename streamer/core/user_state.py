@@ -10,8 +10,8 @@ import numpy as np
 
 from schemas.errors import StateError
 from streamer.core.alerts.alert_state import AlertState
-from streamer.core.history.aggregates import COLUMN, empty
-from streamer.core.history.token import EVENT_HASH_AT, TOKEN_BYTES
+from streamer.core.history.aggregates import COLUMN, count_late, empty
+from streamer.core.history.token import PURCHASE, as_array, newest_action
 
 STATE_VERSION = 2
 """Version 1 wrote out the aggregates of an empty past as well."""
@@ -19,8 +19,8 @@ STATE_VERSION = 2
 READ_VERSIONS = (STATE_VERSION - 1, STATE_VERSION)
 """While workers are upgraded one by one, what the older ones wrote is read by the newer ones."""
 
-_AFTER_TIME = EVENT_HASH_AT - TOKEN_BYTES
-_DAYS = struct.Struct("<d")
+_COLUMN = struct.Struct("<d")
+_LAST_AT = 8 * COLUMN["last_time"]
 _DAYS_AT = 8 * COLUMN["visit_days"]
 NO_AGGREGATES: bytes = empty(1).tobytes()
 
@@ -57,13 +57,23 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def last_ms(self) -> int:
-        """Event time of the newest event, epoch milliseconds."""
-        return int.from_bytes(self.ring[-TOKEN_BYTES:_AFTER_TIME], "little", signed=True)
+        """Event time of the customer's newest action, epoch milliseconds; before any, of the first event."""
+        return int(_COLUMN.unpack_from(self.running, _LAST_AT)[0])
 
     @property
     def active_days(self) -> int:
-        """Distinct days with an event."""
-        return int(_DAYS.unpack_from(self.running, _DAYS_AT)[0])
+        """Distinct days with an action of the customer."""
+        return int(_COLUMN.unpack_from(self.running, _DAYS_AT)[0])
+
+    def has_just_bought(self, now_ms: int, silence_ms: int) -> bool:
+        """Whether the customer's newest action is a purchase, less than ``silence_ms`` before ``now_ms``."""
+        return now_ms - self.last_ms < silence_ms and newest_action(self.ring) == PURCHASE
+
+    def count_late(self, token: bytes) -> None:
+        """Count an event older than everything kept into the sums that no order changes."""
+        late = as_array(token)
+        self.base = count_late(np.frombuffer(self.past)[np.newaxis], late).tobytes()
+        self.running = count_late(np.frombuffer(self.running)[np.newaxis], late).tobytes()
 
     def risk_curve(self) -> list[float]:
         """Probabilities at the silence grid's steps, empty while the user is not silent."""

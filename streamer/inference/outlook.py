@@ -25,6 +25,7 @@ class AlertGraph:
     def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest, heads: AlertHeads) -> None:
         self._session = session
         self._tokens = manifest.exact_tokens
+        self._known_types = manifest.token_encoding.types
         self._buckets = manifest.token_encoding.category_buckets
         self._types = np.array([EVENT_TYPES.index(name) for name in heads.types], np.int64)
         names = np.array([name is not None for name in heads.categories], np.bool_)
@@ -55,7 +56,8 @@ class AlertGraph:
         """The graph's outputs: ``spend`` ``[users]``, ``types`` and ``categories`` ``[users, n]``."""
         held = np.array([len(ring) // TOKEN_BYTES for ring in rings], np.int64)
         tokens = as_array(b"".join(rings))
-        recent = recent_codes(tokens, np.cumsum(held) - 1, held, self._tokens, self._buckets)
+        newest = np.cumsum(held) - 1
+        recent = recent_codes(tokens, newest, held, self._tokens, self._buckets, self._known_types)
         inputs = {"hidden": padded(hidden), "features": padded(features), "recent": padded(recent)}
         spend, types, categories = cast(list[npt.NDArray[np.float32]], self._session.run(None, inputs))
         return spend[: len(rings)], types[: len(rings)], categories[: len(rings)]

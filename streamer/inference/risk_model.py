@@ -140,7 +140,12 @@ class OnnxRiskModel:
         tokens = runs.token_array()
         sizes = self.bundle.manifest.token_encoding
         inputs = transformer_inputs(
-            tokens, runs.previous_times(tokens), sizes.category_buckets, sizes.item_buckets, self.calendar
+            tokens,
+            runs.previous_times(tokens),
+            sizes.category_buckets,
+            sizes.item_buckets,
+            self.calendar,
+            sizes.types,
         )
         hidden = np.empty((int(runs.asked.sum()), self.bundle.manifest.width), np.float32)
         self._rebuild(runs, inputs, hidden)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.errors import ConfigurationError
-from schemas.event import Event
+from schemas.event import Event, is_return
 from streamer.analysis.backtest.budget import edge_for, with_watch_edge
 from streamer.analysis.backtest.judgement import Judgement, Period, judge, raised_in
 from streamer.analysis.backtest.outcomes import Outcomes
@@ -46,7 +46,7 @@ def shop_of(events: Sequence[Event], any_event_returns: bool, currency: str | No
     if not events:
         raise ConfigurationError("the files hold no event: give files of events")
     returns = (
-        (event.user_id, event.timestamp) for event in events if any_event_returns or event.type == "purchase"
+        (event.user_id, event.timestamp) for event in events if is_return(event.type, any_event_returns)
     )
     return Shop(
         partition_events(events, currency), Outcomes(returns, events[-1].timestamp), any_event_returns

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from schemas.decision import DecisionMessage
-from schemas.event import Event
+from schemas.event import Event, is_return
 from schemas.timestamps import parse_timestamp
 
 Arm = Literal["sent", "held_out"]
@@ -74,14 +74,15 @@ def first_raises(decisions: Iterable[DecisionMessage]) -> Raises:
 def outcome(raises: Raises, events: Iterable[Event], horizon_ms: int, *, any_event: bool) -> Outcome:
     """Whether each user came back within ``horizon_ms`` after the decision.
 
-    A return is a purchase, or any event where ``any_event``. The events may come in any order.
+    A return is a purchase, or anything that the customer did where ``any_event``. The events may come in
+    any order.
     """
     back: set[str] = set()
     newest_ms = 0
     for event in events:
         newest_ms = max(newest_ms, event.timestamp)
         first = raises.first.get(event.user_id)
-        if first is None or not (any_event or event.type == "purchase"):
+        if first is None or not is_return(event.type, any_event):
             continue
         if 0 < event.timestamp - first.decided_ms <= horizon_ms:
             back.add(event.user_id)

@@ -91,7 +91,12 @@ class FullGraph:
         before[1:] = tokens["time"][:-1]
         before[::length] = [state.time_before_ring for state in states]
         inputs = transformer_inputs(
-            tokens, before, encoding.category_buckets, encoding.item_buckets, self._calendar
+            tokens,
+            before,
+            encoding.category_buckets,
+            encoding.item_buckets,
+            self._calendar,
+            encoding.types,
         )
         # Without the worker's padding: that buys the same bits in any batch, which nobody asks of a peer.
         feed: dict[str, npt.NDArray[Any]] = {

@@ -1,10 +1,10 @@
 """Users to whom nothing happens but events: what the rules do for one of them, done for all at once.
 
-An event is calm if it is its user's newest, no decision is due before or by it, no alert is open or on its
-way, and the risk after it reaches no band. All that :mod:`streamer.core.engine.user_process` does with such
-an event is to take it into the user's state and to put the deadline off. That is most events of most users,
-so here they are taken in as whole arrays, each user's up to the first that is not calm; the rules go on from
-there.
+An event is calm if it is the user's own and newest, no decision is due before or by it, no alert is open or
+on its way, and the risk after it reaches no band. All that :mod:`streamer.core.engine.user_process` does with
+such an event is to take it into the user's state and to put the deadline off. That is most events of most
+users, so here they are taken in as whole arrays, each user's up to the first that is not calm; the rules go
+on from there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from streamer.core.engine.grouped_events import GroupedEvents
 from streamer.core.engine.ragged import Ragged
 from streamer.core.engine.scan import Scan, scan
 from streamer.core.history.packed import packed_rows
-from streamer.core.history.token import PURCHASE, TOKEN_BYTES, TokenArray, as_array
+from streamer.core.history.token import PURCHASE, TOKEN_BYTES, TokenArray, are_actions, as_array
 from streamer.core.model.features import features_at
 from streamer.core.model.risk_model import Encoding, RiskModel
 from streamer.core.timing.clock import NEVER_MS
@@ -125,7 +125,8 @@ def _with_nothing_open(
 def _with_ordinary_events(candidates: _Candidates, context: BatchContext) -> _Candidates | None:
     """Each one's first events that are calm as far as one can tell without the model."""
     users = candidates.users
-    ordinary = users.first(~(_in_order(candidates) & _new(candidates, context) & _undue(candidates, context)))
+    in_turn = _in_order(candidates) & _new(candidates, context) & _undue(candidates, context)
+    ordinary = users.first(~(in_turn & are_actions(candidates.tokens)))
     some = np.flatnonzero(ordinary)
     if not len(some):
         return None

@@ -10,16 +10,13 @@ from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from streamer.core.alerts.decisions import Decision, Moment, Output, Reason
 from streamer.core.alerts.lifecycle import Situation, consider, resolve
 from streamer.core.engine.batch_context import BatchContext
 from streamer.core.engine.grouped_events import UserEvent
 from streamer.core.engine.model_requests import Curve, Explain, PlaceToken, Rank, Request, RiskAt
-from streamer.core.history.aggregates import count_late
-from streamer.core.history.ring import Placement, put
-from streamer.core.history.token import PURCHASE, as_array, place, type_code
+from streamer.core.history.ring import Placed, Placement, put
+from streamer.core.history.token import PURCHASE, is_action, newest_action, place, type_code
 from streamer.core.insights.rhythm import expected_next_purchase_ms
 from streamer.core.insights.value import spend_rate
 from streamer.core.timing.risk_curve import next_crossing, next_fall
@@ -117,10 +114,9 @@ class UserProcess:
             return
         if episode is not None and now_ms >= episode.opened_ms + policy.horizon_ms:
             self._resolve(state, moment, now_ms, "expired")
-        silent = silence_ms >= self.context.silence_grid_ms[0]
-        if not silent or state.alert_state.stamp != self.context.stamp:
+        if silence_ms < self.context.silence_grid_ms[0] or state.alert_state.stamp != self.context.stamp:
             state.curve = b""
-        if silence_ms < 0 or (not silent and type_code(state.ring) == PURCHASE):
+        if silence_ms < 0 or state.has_just_bought(now_ms, self.context.silence_grid_ms[0]):
             # The newest event is ahead of the clock, and was judged by itself; or it was a purchase.
             self._set_deadline(state, None)
             return
@@ -149,12 +145,15 @@ class UserProcess:
         state.offset = event.offset
         event_ms = place(event.token, 0)[0]
         if placed.placement is Placement.TOO_OLD:
-            _count_only(state, event.token)
+            state.count_late(event.token)
             return
-        newest = placed.placement is Placement.APPENDED
+        moment = Moment(event.record, 1, event_ms, self.user_id)
+        if not is_action(event.token):
+            yield from self._take_note(state, event, placed, moment)
+            return
+        newest = placed.placement is Placement.APPENDED or event_ms > state.last_ms
         watched = bool(state.curve) and not newest
         yield PlaceToken(self.user_id, state, event.token, placed)
-        moment = Moment(event.record, 1, event_ms, self.user_id)
         yield from self._refute(state, event, moment, newest)
         state.curve = b""
         episode = state.alert_state.episode
@@ -164,10 +163,20 @@ class UserProcess:
             yield from self._judge(state, moment, max(state.scored_ms, state.last_ms, due_ms))
             return
         state.scored_ms = state.last_ms
-        if PURCHASE in (type_code(event.token), type_code(state.ring)):
+        if PURCHASE in (type_code(event.token), newest_action(state.ring)):
             self._set_deadline(state, None)
         else:
             yield from self._consider(state, moment, "crossed")
+
+    def _take_note(self, state: UserState, event: UserEvent, placed: Placed, moment: Moment) -> Steps:
+        """Take in what the shop did: the risk may be another one now, the silence goes on."""
+        yield PlaceToken(self.user_id, state, event.token, placed)
+        state.curve = b""
+        now_ms = max(state.scored_ms, state.last_ms, self.context.horizons_ms[event.record])
+        if state.has_just_bought(now_ms, self.context.silence_grid_ms[0]):
+            state.scored_ms = state.last_ms
+            return self._set_deadline(state, None)
+        yield from self._judge(state, moment, now_ms)
 
     def weigh(self, event: UserEvent) -> Steps:
         """Judge an event that is the user's newest, no purchase, and came while nothing was open."""
@@ -184,8 +193,8 @@ class UserProcess:
         event_ms, episode = moment.decided_ms, state.alert_state.episode
         returned = self.context.any_event_returns or type_code(event.token) == PURCHASE
         if returned and (episode is None or event_ms > episode.opened_ms):
-            bought = type_code(event.token) == PURCHASE
-            self._resolve(state, moment, event_ms, "purchase" if bought else "recovered")
+            reason: Reason = "purchase" if type_code(event.token) == PURCHASE else "recovered"
+            self._resolve(state, moment, event_ms, reason)
         elif episode is not None and newest and event_ms <= episode.opened_ms:
             risk = state.risk
             yield RiskAt(self.user_id, state, episode.opened_ms)
@@ -258,10 +267,12 @@ class UserProcess:
         policy, grid = self.context.policy, self.context.silence_grid_ms
         curve, silence_ms = state.risk_curve(), state.scored_ms - state.last_ms
         reached = policy.level(state.risk)
-        if reached < len(policy.edges):
-            rise = next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk)
-            if rise is not None:
-                yield rise
+        if (
+            reached < len(policy.edges)
+            and (rise := next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk))
+            is not None
+        ):
+            yield rise
         level = state.alert_state.level
         if level and state.risk >= (leave := policy.leave_edges[level - 1]):
             fall = next_fall(grid, curve, leave, silence_ms, state.risk)
@@ -283,10 +294,3 @@ class UserProcess:
                 if explained is not None:
                     decision = decision._replace(drivers=explained.drivers, outlook=explained.outlook)
             self.outputs.append(Output(moment, decision))
-
-
-def _count_only(state: UserState, token: bytes) -> None:
-    """Count an event older than everything kept into the sums that no order changes."""
-    late = as_array(token)
-    state.base = count_late(np.frombuffer(state.past)[np.newaxis], late).tobytes()
-    state.running = count_late(np.frombuffer(state.running)[np.newaxis], late).tobytes()

@@ -4,6 +4,7 @@ Arrays are ``float64`` of shape ``[users, len(AGGREGATES)]``. Decayed sums are a
 Days are those of the shop's :class:`~streamer.core.history.calendar.Calendar`; spans of time are of 24 hours
 a day. Serving and training both call :func:`advance`, so they cannot differ. A history is folded token by
 token in the ring's order, which makes ``fold(base, ring)`` equal to the running value bit by bit.
+What the shop does changes nothing; only where nothing else is known does it begin the history.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from schemas.units import DAY_MS
 from streamer.core.history.calendar import Calendar
-from streamer.core.history.token import PURCHASE, REFUND, TokenArray, as_array
+from streamer.core.history.token import PURCHASE, REFUND, TokenArray, are_actions, as_array
 
 Aggregates = npt.NDArray[np.float64]
 
@@ -24,7 +25,7 @@ GAP_SMOOTHING: Final = 0.3
 
 AGGREGATES: Final = (
     "first_time",  # epoch ms
-    "last_time",  # epoch ms
+    "last_time",  # epoch ms, of the customer's newest action, or of the first event before any
     "first_purchase_time",  # epoch ms, NaN before the first
     "last_purchase_time",  # epoch ms, NaN before the first
     "events",
@@ -32,7 +33,7 @@ AGGREGATES: Final = (
     "lines",  # items bought
     "value",  # money spent less money refunded
     "last_value",  # money of the last purchase
-    "visit_days",  # distinct days with any event
+    "visit_days",  # distinct days with any action of the customer
     "purchase_days",
     "gap_total",  # days between visit days: sum, squares, sum of log1p, longest, last, smoothed
     "gap_squares",
@@ -87,11 +88,12 @@ def advance(before: Aggregates, tokens: TokenArray, calendar: Calendar) -> Aggre
     value = np.nan_to_num(tokens["value"].astype(np.float64))
     spent = np.where(bought, value, 0.0) - np.where(refunded, np.abs(value), 0.0)
 
-    new = before[:, _C["events"]] == 0
+    new = (before[:, _C["events"]] == 0) & (before[:, _C["last_time"]] == 0)
+    first_visit = before[:, _C["visit_days"]] == 0
     last = np.where(new, time, before[:, _C["last_time"]])
     elapsed = (time - last) / DAY_MS
     today = calendar.days(time)
-    new_day = new | (calendar.days(last) != today)
+    new_day = first_visit | (calendar.days(last) != today)
     last_bought = before[:, _C["last_purchase_time"]]
     bought_new_day = bought & ~(calendar.days(last_bought) == today)
 
@@ -113,7 +115,12 @@ def advance(before: Aggregates, tokens: TokenArray, calendar: Calendar) -> Aggre
     for name in ("events_4d", "events_14d"):
         rows[:, _C[name]] += 1.0
     _count(rows, tokens, spent)
-    _close_gaps(rows, elapsed, new_day & ~new)
+    _close_gaps(rows, elapsed, new_day & ~first_visit)
+    acts = are_actions(tokens)
+    if not acts.all():
+        rows[~acts] = before[~acts]
+        begun = new & ~acts
+        rows[begun, _C["first_time"]] = rows[begun, _C["last_time"]] = time[begun]
     return rows
 
 
@@ -147,7 +154,7 @@ def fold(base: Aggregates, rings: list[TokenArray], calendar: Calendar) -> Aggre
 
 def _count(rows: Aggregates, tokens: TokenArray, spent: npt.NDArray[np.float64]) -> None:
     bought = tokens["type"] == PURCHASE
-    rows[:, _C["events"]] += 1.0
+    rows[:, _C["events"]] += are_actions(tokens)
     rows[:, _C["purchases"]] += bought
     rows[:, _C["refunds"]] += tokens["type"] == REFUND
     rows[:, _C["lines"]] += np.where(bought, tokens["lines"], 0)

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from schemas.event import EVENT_TYPE_CODES, EVENT_TYPES
+from schemas.event import EVENT_TYPE_CODES, EVENT_TYPES, SHOP_ACTIONS
 
 if TYPE_CHECKING:
     from schemas.event import Event, Item
@@ -35,6 +35,8 @@ EVENT_HASH_AT = 8
 _TYPE_AT = 24 - TOKEN_BYTES
 PURCHASE = EVENT_TYPES.index("purchase")
 REFUND = EVENT_TYPES.index("refund")
+SHOP_CODES = np.array(sorted(EVENT_TYPE_CODES[name] for name in SHOP_ACTIONS), np.uint8)
+_SHOP_CODES = frozenset(SHOP_CODES.tolist())
 
 TokenArray = npt.NDArray[np.void]
 """Array of :data:`TOKEN` records."""
@@ -91,6 +93,22 @@ def place(ring: bytes, at: int) -> tuple[int, int]:
 def type_code(tokens: bytes) -> int:
     """Index of the last token's type in :data:`~schemas.event.EVENT_TYPES`."""
     return tokens[_TYPE_AT]
+
+
+def is_action(token: bytes) -> bool:
+    """Whether the last token is something that the customer did, not the shop."""
+    return type_code(token) not in _SHOP_CODES
+
+
+def are_actions(tokens: TokenArray) -> npt.NDArray[np.bool_]:
+    """:func:`is_action` of each token, ``[tokens]``."""
+    return ~np.isin(tokens["type"], SHOP_CODES)
+
+
+def newest_action(ring: bytes) -> int | None:
+    """Index of the type of the newest token that is the customer's action, ``None`` where there is none."""
+    types = ring[TOKEN_BYTES + _TYPE_AT :: TOKEN_BYTES]
+    return next((code for code in reversed(types) if code not in _SHOP_CODES), None)
 
 
 def as_array(tokens: bytes) -> TokenArray:

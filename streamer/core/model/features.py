@@ -15,7 +15,7 @@ from schemas.units import DAY_MS
 from streamer.core.history.aggregates import COLUMN, Aggregates, decay
 
 FEATURES: Final = (
-    "silence",  # log1p days since the last event
+    "silence",  # log1p days since the customer's last action
     "since_purchase",  # log1p days since the last purchase, tenure before the first
     "tenure",
     "events",

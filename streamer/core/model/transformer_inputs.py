@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from schemas.event import EVENT_TYPES
 from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.history.calendar import Calendar
 from streamer.core.history.token import TokenArray
@@ -40,12 +41,14 @@ def transformer_inputs(
     category_buckets: int,
     item_buckets: int,
     calendar: Calendar,
+    types: int = len(EVENT_TYPES),
 ) -> TransformerInputs:
     """Inputs of ``tokens`` (shape ``[tokens]``), whose predecessors' event times are ``previous_time``.
 
     ``previous_time`` is epoch milliseconds, NaN for a user's first event. ``category_buckets`` and
     ``item_buckets`` are the bundle's embedding sizes, bucket 0 included. Hours and weekdays are those of
-    ``calendar``.
+    ``calendar``. ``types``: how many types the bundle knows; an event of a later one has no type of its own
+    for it and is read as a view, the first and least telling.
     """
     time = tokens["time"].astype(np.float64)
     first = np.isnan(previous_time)
@@ -71,7 +74,7 @@ def transformer_inputs(
     ).astype(np.float32)
     codes = np.stack(
         [
-            tokens["type"].astype(np.int64),
+            np.where(tokens["type"] < types, tokens["type"], 0).astype(np.int64),
             bucket(tokens["category"], category_buckets),
             bucket(tokens["item"], item_buckets),
         ],

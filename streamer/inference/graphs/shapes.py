@@ -10,7 +10,6 @@ import onnxruntime
 
 from schemas.bundle.manifest import AlertHeads, ArenaPrecision, Manifest
 from schemas.errors import BundleError
-from schemas.event import EVENT_TYPES
 from streamer.core.model.features import FEATURES
 from streamer.core.model.transformer_inputs import NUMBERS
 
@@ -85,7 +84,7 @@ def alert_tensors(manifest: Manifest, heads: AlertHeads) -> tuple[Tensors, Tenso
         {**_of_moment(manifest), **recent},
         {
             "spend": (_FLOAT, ()),
-            "types": (_FLOAT, (len(EVENT_TYPES),)),
+            "types": (_FLOAT, (manifest.token_encoding.types,)),
             "categories": (_FLOAT, (len(heads.categories),)),
         },
     )

@@ -70,6 +70,7 @@ def _totals(deployment: Deployment) -> dict[str, str]:
         "records": f"{totals.records:,} read, {totals.events:,} events applied",
         "forwarded": f"{totals.forwarded:,}{share} through {REPARTITION.name}" if totals.forwarded else "",
         "skipped": _counts(totals.skipped),
+        "unreadable amounts": _counts(totals.unreadable),
         "erasures": _erasures(deployment),
         "dead letters": _counts(totals.dead_letters),
         "other": unread if totals.unknown_fields or totals.foreign_currency else "",

@@ -11,7 +11,7 @@ from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
 from schemas.unread import Unread
 from streamer.worker.stage.protocol import Message, Record
-from streamer.worker.stage.repartition import RecordAddress
+from streamer.worker.stage.repartition import Origin
 
 # For the letter's own headers and Kafka's framing; and a part of the whole, by which what does not compress
 # grows when it is compressed.
@@ -27,9 +27,7 @@ class DeadLetters:
         self._topic = topic
         self._most_bytes = int(most_bytes * (1 - _GROWTH)) - _ROOM_BYTES
 
-    def of(
-        self, record: Record, error: MalformedEventError, source_topic: str, place: RecordAddress
-    ) -> Message:
+    def of(self, record: Record, error: MalformedEventError, source_topic: str, place: Origin) -> Message:
         """The dead letter of ``record``, which lies at ``place`` in ``source_topic``.
 
         Of a record that is too large first the value is left out, then the key, then its own headers.

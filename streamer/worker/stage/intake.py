@@ -84,6 +84,8 @@ class Intake:
                 continue
             if event.unknown_fields:
                 counters.unknown_fields += event.unknown_fields
+            for kind in event.unreadable:
+                count(counters.unreadable, kind)
             if self._currency is not None:
                 counters.foreign_currency += is_foreign(event, self._currency)
             events.append(PartitionEvent(record.offset, record.timestamp_ms, event.user_id, token))
@@ -109,6 +111,8 @@ class Intake:
                 continue
             counters.events -= counted.events
             counters.unknown_fields -= counted.unknown_fields
+            for kind, number in counted.unreadable.items():
+                count(counters.unreadable, kind, -number)
             counters.foreign_currency -= counted.foreign_currency
             (received,) = self._received([record], partition, Counters())
             messages.append(self._refused(received, error, partition, counters))

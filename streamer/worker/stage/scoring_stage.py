@@ -10,7 +10,6 @@ import structlog
 from schemas.decoding import EventFormat
 from schemas.errors import StateError
 from schemas.topics import DEAD_LETTER_BYTES, DEAD_LETTERS, ERASURES, with_prefix
-from streamer.core.alerts.decisions import Decision
 from streamer.core.engine.apply import Applied
 from streamer.core.engine.batch_scoring import answer_explanations
 from streamer.core.engine.grouped_events import PartitionEvent
@@ -200,7 +199,7 @@ class ScoringStage:
         cache, number = opened.states, opened.partition.number
         applied = opened.partition.apply(opened.reader(read), events, now_ms, held=opened.held)
         writes: dict[bytes, bytes | None] = {}
-        messages = _published(opened, applied.decisions)
+        messages = opened.messages(applied.decisions)
         identity = opened.model.scorer.model.identity
         for user_id, state in applied.states.items():
             cache.put(user_id, state)
@@ -240,7 +239,7 @@ class ScoringStage:
         number = opened.partition.number
         erasures, asked, messages = self._erasures.read(records, number, opened.counters)
         applied = opened.partition.erase(opened.reader(read), erasures)
-        messages += _published(opened, applied.decisions)
+        messages += opened.messages(applied.decisions)
         opened.count_decisions(applied.decisions)
         writes = dict[bytes, bytes | None](opened.erased.marks(erasures, read))
         for user_id in applied.states:
@@ -292,13 +291,3 @@ class ScoringStage:
             self._source_down = down
             log.warning("source is down: decisions wait" if down else "source is back")
         return down
-
-
-def _published(opened: OpenedPartition, decisions: Iterable[Decision]) -> list[Message]:
-    """Decisions as messages, and those that are sent as alerts, too."""
-    words, published = opened.model.scorer.messages, list[Message]()
-    for decision in decisions:
-        if decision.action == "sent":
-            published.append(words.alert(decision, opened.partition.number))
-        published.append(words.decision(decision))
-    return published

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from schemas.bundle.manifest import (
@@ -20,6 +21,9 @@ from schemas.bundle.manifest import (
     STEP_NAME,
 )
 from schemas.errors import BundleError, ConfigurationError
+from schemas.event import EVENT_TYPES
+from streamer.core.history.token import TOKEN, TOKEN_BYTES
+from streamer.core.model.risk_model import Encoding
 from streamer.inference.bundle import load_bundle
 from streamer.inference.installation import check_installation
 from streamer.inference.risk_model import OnnxRiskModel
@@ -187,3 +191,24 @@ def test_no_runtime_and_two_runtimes_are_refused_in_words() -> None:
 def test_graphs_tell_nothing_of_the_machine_that_made_them() -> None:
     for graph in DEMO_BUNDLE.glob("*.onnx"):
         assert b".py" not in graph.read_bytes(), f"{graph.name} holds a stack trace of its export"
+
+
+def test_a_type_that_a_bundle_does_not_know_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(types: list[int]) -> bytes:
+        tokens = np.zeros(len(types), TOKEN)
+        tokens["time"] = 1_700_000_000_000 + 1000 * np.arange(len(types))
+        tokens["event"], tokens["type"] = 1 + np.arange(len(types)), types
+        model = OnnxRiskModel(load_bundle(DEMO_BUNDLE), 16)
+        ring = tokens.tobytes()
+        found = model.encode([Encoding("u", ring, len(ring) // TOKEN_BYTES - 1, np.nan, False)])
+        model.outlook(found, np.zeros((1, len(model.bundle.manifest.features)), np.float32), [ring])
+        assert np.isfinite(found).all()
+        return found.tobytes()
+
+    known, unknown = [0, 6, 0], len(EVENT_TYPES)
+    before = hidden(known)
+    appended = (*EVENT_TYPES, "invented")
+    for module in ("schemas.event", "streamer.inference.bundle", "streamer.inference.outlook"):
+        monkeypatch.setattr(f"{module}.EVENT_TYPES", appended)
+    assert hidden(known) == before
+    assert hidden([0, 6, unknown]) == before, "read as a view"

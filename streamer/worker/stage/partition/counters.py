@@ -21,8 +21,9 @@ class Counters(msgspec.Struct, omit_defaults=True):
     ``records``: read from the events topic, whatever became of them. ``forwarded``: of them, those sent on to
     their users' partitions. ``events``: applied here, also those that other partitions have forwarded.
     ``erasures``: requests to forget a user, each counted where it was sent to.
-    ``foreign_currency``: events whose amounts do not count. ``skipped`` by reason, ``dead_letters`` by error
-    class, ``alerts`` by transition, ``decisions`` by what stood in the way, or else by their action.
+    ``foreign_currency``: events whose amounts do not count. ``unreadable``: events by the amount that
+    could not be read. ``skipped`` by reason, ``dead_letters`` by error class,
+    ``alerts`` by transition, ``decisions`` by what stood in the way, or else by their action.
     """
 
     records: Count = 0
@@ -35,6 +36,7 @@ class Counters(msgspec.Struct, omit_defaults=True):
     dead_letters: dict[str, Count] = {}
     alerts: dict[str, Count] = {}
     decisions: dict[str, Count] = {}
+    unreadable: dict[str, Count] = {}
 
 
 def count(counts: dict[str, int], name: str, number: int = 1) -> None:

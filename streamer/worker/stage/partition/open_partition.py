@@ -16,6 +16,7 @@ from streamer.worker.stage.partition.counters import Counters, count
 from streamer.worker.stage.partition.partition_model import PartitionModel
 from streamer.worker.stage.partition.partition_status import PartitionStatus, decode_status
 from streamer.worker.stage.partition.state_cache import StateCache
+from streamer.worker.stage.protocol import Message
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,15 @@ class OpenedPartition:
             return stored_state(read, user_id) if cached is None else cached
 
         return read_state
+
+    def messages(self, decisions: Iterable[Decision]) -> list[Message]:
+        """Decisions as messages, and those that are sent as alerts, too."""
+        words, published = self.model.scorer.messages, list[Message]()
+        for decision in decisions:
+            if decision.action == "sent":
+                published.append(words.alert(decision, self.partition.number))
+            published.append(words.decision(decision))
+        return published
 
     def count_decisions(self, decisions: Iterable[Decision]) -> None:
         """Add decisions, and the alerts among them, to the partition's counts."""

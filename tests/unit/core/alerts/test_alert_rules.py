@@ -13,6 +13,7 @@ from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.grouped_events import PartitionEvent
+from streamer.core.engine.partition import Rules
 from streamer.core.history.token import tokenise
 from streamer.core.timing.clock import NEVER_MS, clock_after
 from streamer.testing import PartitionDriver, partition_events
@@ -182,3 +183,16 @@ def test_a_money_less_event_is_scored() -> None:
     run = PartitionDriver.of(POLICY, FixedModel())
     run.process(partition_events([event(1, "u", "view", 0)]))
     assert not math.isnan(run.state("u").risk)
+
+
+def test_what_the_shop_does_neither_ends_a_silence_nor_counts_as_a_visit() -> None:
+    bought, later = event(1, "quiet", "purchase", 0), event(2, "other", "purchase", 30)
+    coupons = [event(10 + day, "quiet", "coupon_received", day) for day in range(1, 29)]
+    for any_event_returns in (False, True):
+        plain, sent = (PartitionDriver(Rules(POLICY, any_event_returns, 1), FixedModel()) for _ in range(2))
+        plain.process(partition_events([bought, later]))
+        sent.process(partition_events([bought, *coupons, later]))
+        assert sent.state("quiet").last_ms == bought.timestamp
+        assert sent.state("quiet").running == plain.state("quiet").running
+        quiet = [[d.transition for d in run.decisions if d.user_id == "quiet"] for run in (plain, sent)]
+        assert quiet[0] == quiet[1] == ["raised", "escalated", "escalated"]

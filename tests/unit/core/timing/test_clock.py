@@ -123,7 +123,9 @@ def test_an_event_that_would_move_the_clock_too_far_is_a_dead_letter_and_moves_n
     )
     letters = on(DEAD_LETTERS, outcome)
     assert [dict(letter.headers)[ERROR_CLASS] for letter in letters] == [b"clock-jump", b"clock-jump"]
-    assert b"STREAMER_LONGEST_GAP_DAYS" in dict(letters[0].headers)["error-message"]
+    message = dict(letters[0].headers)["error-message"]
+    assert message is not None
+    assert b"STREAMER_LONGEST_GAP_DAYS" in message
     assert letters[0].value == purchase("e2", "v", 401)
     assert {b"u", b"w"} <= set(worker.table)
     assert b"v" not in worker.table

@@ -18,7 +18,7 @@ from streamer.worker.stage.erasure_requests import MAX_HEADERS_BYTES, ErasureReq
 from streamer.worker.stage.intake import Intake
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.protocol import Message, Record
-from streamer.worker.stage.repartition import RecordAddress, Repartition, partition_of
+from streamer.worker.stage.repartition import Origin, Repartition, partition_of
 
 MOST: Final = MAX_EVENT_BYTES
 ERROR: Final = MalformedEventError("not-json", "The record is not JSON.")
@@ -26,7 +26,7 @@ LETTERS: Final = DeadLetters("churn.dlq.v1", MOST)
 
 
 def letter_of(record: Record) -> Message:
-    return LETTERS.of(record, ERROR, "t", RecordAddress(1, 7))
+    return LETTERS.of(record, ERROR, "t", Origin(1, 7))
 
 
 def told(what: str, content: bytes) -> str:

@@ -30,7 +30,8 @@ NOW = START
 
 names = st.dictionaries(st.text(max_size=40), st.integers(0, 2**62), max_size=40)
 numbers = st.integers(0, 2**62)
-all_counters = st.builds(Counters, numbers, numbers, numbers, numbers, numbers, names, names, names, names)
+amounts = st.dictionaries(st.sampled_from(["value", "price", "quantity", "rating"]), numbers)
+all_counters = st.builds(Counters, *[numbers] * 6, *[names] * 4, amounts)
 
 
 def said(counters: Counters | None = None, **changes: Any) -> PartitionStatus:
@@ -78,7 +79,7 @@ def test_a_status_is_bounded_and_keeps_every_total(counters: Counters, text: str
 
 
 def names_fields() -> set[str]:
-    return {"skipped", "dead_letters", "alerts", "decisions"}
+    return {"skipped", "dead_letters", "alerts", "decisions", "unreadable"}
 
 
 def test_what_is_usual_comes_back_as_it_was() -> None:
