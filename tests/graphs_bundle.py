@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -28,9 +27,6 @@ from models.network.transformer import Block, Transformer
 from models.recipe import Size
 from schemas.bundle.manifest import (
     ALERT_NAME,
-    ARENA_REBUILD_NAMES,
-    ARENA_STEP_NAMES,
-    MANIFEST_NAME,
     QUERY_NAME,
     STEP_NAME,
     AlertHeads,
@@ -99,19 +95,6 @@ def graphs_bundle() -> Made:
 def loaded(precision: ArenaPrecision = "fp32") -> Bundle:
     """:func:`graphs_bundle`, loaded."""
     return load_bundle(graphs_bundle().path, precision=precision)
-
-
-@cache
-def older() -> Bundle:
-    """:func:`graphs_bundle` as it was made before there were graphs of an arena, loaded."""
-    path = Path(_FOLDER.name) / "older"
-    shutil.copytree(graphs_bundle().path, path)
-    manifest = msgspec.json.decode((path / MANIFEST_NAME).read_bytes())
-    for name in (*ARENA_STEP_NAMES.values(), *ARENA_REBUILD_NAMES.values()):
-        (path / name).unlink()
-        del manifest["sha256"][name]
-    (path / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
-    return load_bundle(path)
 
 
 @torch.no_grad()

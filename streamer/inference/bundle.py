@@ -34,7 +34,6 @@ from streamer.inference.graphs.shapes import (
     Tensors,
     alert_tensors,
     check_shapes,
-    older_step_tensors,
     query_tensors,
     rebuild_tensors,
     step_tensors,
@@ -95,8 +94,6 @@ def _transformer(
     path: Path, manifest: Manifest, wanted: DeviceSetting, precision: ArenaPrecision
 ) -> TransformerGraphs:
     step_name, rebuild_name = ARENA_STEP_NAMES[precision], ARENA_REBUILD_NAMES[precision]
-    if step_name not in manifest.sha256:
-        return _older_transformer(path, manifest, wanted, precision)
     weights = _read_checked(path, STEP_NAME, manifest)
     device = find_device(wanted)
 
@@ -114,23 +111,7 @@ def _transformer(
         opened(rebuild_name, *rebuild_tensors(manifest, precision)),
         device,
         precision,
-        in_place=True,
     )
-
-
-def _older_transformer(
-    path: Path, manifest: Manifest, wanted: DeviceSetting, precision: ArenaPrecision
-) -> TransformerGraphs:
-    """Of a bundle from before the arena graphs: users are rebuilt by steps."""
-    for setting, value, served in (("device", wanted, "cpu"), ("arena_precision", precision, "fp32")):
-        if value not in (served, "auto"):
-            raise ConfigurationError(
-                f"{setting}: {path} was made before there were graphs for {value}: set {served}, or train "
-                "the bundle again"
-            )
-    step = open_graph(_read_checked(path, STEP_NAME, manifest), path / STEP_NAME)
-    check_shapes(step, path / STEP_NAME, *older_step_tensors(manifest))
-    return TransformerGraphs(step, None, "cpu", "fp32", in_place=False)
 
 
 def _alert(path: Path, manifest: Manifest) -> onnxruntime.InferenceSession | None:

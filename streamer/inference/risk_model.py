@@ -26,7 +26,6 @@ from streamer.inference.graphs.slots import Slots
 from streamer.inference.graphs.transformer_graphs import Bundle
 from streamer.inference.key_values.arena_cache import ArenaCache
 from streamer.inference.key_values.cache import KeyValueCache
-from streamer.inference.older_cache import OlderCache
 from streamer.inference.outlook import AlertGraph
 
 QUERY_BATCH: Final = 1024
@@ -185,8 +184,7 @@ class OnnxRiskModel:
 
 def key_value_cache(bundle: Bundle, users: int) -> KeyValueCache:
     """Room for the keys and values of ``users``, with the graphs of ``bundle`` that move them on."""
-    kind = ArenaCache if bundle.transformer.in_place else OlderCache
-    return kind(bundle.transformer, bundle.manifest, users)
+    return ArenaCache(bundle.transformer, bundle.manifest, users)
 
 
 def _reference_point(bundle: Bundle) -> ReferencePoint | None:

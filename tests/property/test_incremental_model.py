@@ -20,12 +20,11 @@ from streamer.core.model.transformer_inputs import transformer_inputs
 from streamer.inference.graphs.transformer_graphs import Bundle
 from streamer.inference.risk_model import OnnxRiskModel
 from tests.bundles import Shopper, demo_bundle
-from tests.graphs_bundle import full_run, loaded, older
+from tests.graphs_bundle import full_run, loaded
 
 RING = demo_bundle().manifest.exact_tokens
 
 BUNDLES: dict[str, Callable[[], Bundle]] = {
-    "older": older,
     "fp32": loaded,
     "fp16": lambda: loaded("fp16"),
 }

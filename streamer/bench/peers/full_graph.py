@@ -52,7 +52,6 @@ class FullGraph:
         """``bundle`` must have a rebuild graph."""
         assert bundle.transformer.rebuild is not None
         self._rebuild = bundle.transformer.rebuild
-        self._into_arena = bundle.transformer.in_place
         self._query = bundle.query
         self._manifest = bundle.manifest
         self._calendar = bundle.calendar
@@ -105,8 +104,7 @@ class FullGraph:
             "count": np.full(users, length, np.int64),
             "position": np.array([state.placed - 1 for state in states], np.int64),
         }
-        if self._into_arena:
-            feed |= self._slots(users)
+        feed |= self._slots(users)
         return cast(list[npt.NDArray[np.float32]], self._rebuild.run(["hidden"], feed))[0]
 
     def _slots(self, users: int) -> dict[str, npt.NDArray[Any]]:

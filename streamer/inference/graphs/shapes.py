@@ -57,21 +57,6 @@ def rebuild_tensors(manifest: Manifest, precision: ArenaPrecision) -> tuple[Tens
     return _over_arena(given, manifest, precision)
 
 
-def older_step_tensors(manifest: Manifest) -> tuple[Tensors, Tensors]:
-    """Of the step that returns rows."""
-    layers, window, width = manifest.layers, manifest.window, manifest.width
-    return (
-        {
-            "codes": (_INTEGER, (3,)),
-            "numbers": (_FLOAT, (len(NUMBERS),)),
-            "position": (_INTEGER, ()),
-            "slot": (_INTEGER, ()),
-            "arena": (_FLOAT, (layers, 2, window, width)),
-        },
-        {"hidden": (_FLOAT, (width,)), "rows": (_FLOAT, (layers, 2, width))},
-    )
-
-
 def query_tensors(manifest: Manifest) -> tuple[Tensors, Tensors]:
     """Of the query head."""
     return _of_moment(manifest), {"probability": (_FLOAT, ())}

@@ -21,16 +21,14 @@ _ERRORS: Final = 3
 class TransformerGraphs:
     """The graphs that turn events into hidden vectors.
 
-    ``in_place``: they read and write an arena of ``precision`` on ``device``; otherwise they are those of an
-    older bundle, on the CPU in fp32. ``rebuild``: ``None`` where a bundle has no such graph, or where on this
-    machine it does not give the bits of stepping.
+    They read and write an arena of ``precision`` on ``device``. ``rebuild``: ``None`` where on this machine
+    it does not give the bits of stepping.
     """
 
     step: onnxruntime.InferenceSession
     rebuild: onnxruntime.InferenceSession | None
     device: Device
     precision: ArenaPrecision
-    in_place: bool
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,6 @@ from streamer.inference.device import CPU_PROVIDER, CUDA_PROVIDER, check_provide
 from streamer.inference.graphs.arena import Arena, slot_bytes
 from streamer.inference.graphs.bound_graph import BoundGraph
 from streamer.inference.graphs.slots import Slots
-from streamer.inference.graphs.transformer_graphs import Bundle
 from streamer.inference.key_values.arena_cache import ArenaCache
 from streamer.inference.key_values.arena_size import arena_users, memory_bytes
 from streamer.inference.key_values.cache import aligned
@@ -35,7 +33,7 @@ from streamer.inference.risk_model import OnnxRiskModel
 from streamer.settings.settings import Settings
 from streamer.worker.run import build_stage
 from tests.bundles import Shopper, demo_bundle, rewrite
-from tests.graphs_bundle import graphs_bundle, loaded, older
+from tests.graphs_bundle import graphs_bundle, loaded
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -219,17 +217,8 @@ def test_weights_of_what_is_no_graph_are_refused(damaged: bytes) -> None:
         with_weights(b"", damaged)
 
 
-def test_a_bundle_without_graphs_of_an_arena_serves_only_what_it_can() -> None:
-    with pytest.raises(ConfigurationError, match=r"arena_precision: .* before there were graphs for fp16"):
-        load_bundle(older().path, "cpu", "fp16")
-    with pytest.raises(ConfigurationError, match=r"device: .* before there were graphs for cuda"):
-        load_bundle(older().path, "cuda")
-    assert load_bundle(older().path, "auto").transformer.device == "cpu"
-
-
-@pytest.mark.parametrize("of", [older, loaded], ids=["older", "arena"])
-def test_the_step_graph_is_measured(of: Callable[[], Bundle]) -> None:
-    speed = step_speed(of(), 16, 130, rounds=2, seconds=0.01)
+def test_the_step_graph_is_measured() -> None:
+    speed = step_speed(loaded(), 16, 130, rounds=2, seconds=0.01)
     assert (speed.device, speed.precision, speed.batch, speed.users) == ("cpu", "fp32", 16, 130)
     assert speed.per_wall_s > 0
     assert speed.per_cpu_s > 0
