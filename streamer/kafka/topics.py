@@ -44,9 +44,9 @@ TABLE_NAME = "users"
 CHANGELOG_MAX_BYTES = 1024 * 1024
 MOVE_EVENTS = (
     "Take the events over into a topic that has as many partitions from its beginning: `streamer export "
-    f"{EVENTS} --out events.parquet`; then, with another STREAMER_TOPIC_PREFIX and another "
-    "STREAMER_APPLICATION_ID, `streamer topics --apply` and `streamer replay events.parquet`, which keys "
-    "them by user anew; and start the workers with these settings."
+    f"{EVENTS} --out events.parquet`; then, with another STREAMER_TOPIC_PREFIX, `streamer topics "
+    "--apply` and `streamer replay events.parquet`, which keys them by user anew; and start the workers "
+    "with this setting."
 )
 
 
@@ -124,7 +124,7 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
         "message.timestamp.type": "LogAppendTime",
         "max.compaction.lag.ms": str(COMPACTION_LAG_MS),
     }
-    return [*plans, TopicPlan(changelog_topic(settings.application_id), partitions, changelog)]
+    return [*plans, TopicPlan(changelog_topic(settings.group_id), partitions, changelog)]
 
 
 async def topic_states(settings: Settings) -> list[TopicState]:

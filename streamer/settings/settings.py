@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.decoding import EventFormat
+from schemas.topics import with_prefix
 from streamer.settings.secret import Secret
 from streamer.settings.sources import from_environment, from_file
 
@@ -68,7 +69,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path | None, Meta(description="PEM file of its key, not encrypted; protect it by its permissions.")
     ] = None
     topic_prefix: Annotated[
-        str, Meta(pattern=_TOPIC_CHARACTERS + "*$", description="Put before the name of every topic.")
+        str,
+        Meta(
+            pattern=_TOPIC_CHARACTERS + "*$",
+            description="Put before the name of every topic and before `application_id`: deployments of "
+            "different prefixes share nothing on a broker.",
+        ),
     ] = ""
     partitions: Annotated[
         int, Meta(ge=1, description="Partitions of topics that `streamer topics --apply` creates.")
@@ -88,7 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=_TOPIC_CHARACTERS + "+$",
-            description="Consumer group, and the start of transactional ids and of the changelog's name.",
+            description="Behind `topic_prefix`, the consumer group, and the start of transactional ids and "
+            "of the changelog's name.",
         ),
     ] = "churn-streamer"
     instance_id: Annotated[
@@ -227,6 +234,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "that change with each start of the process."
         ),
     ] = False
+
+    @property
+    def group_id(self) -> str:
+        """Consumer group, and what transactional ids and the changelog's name begin with."""
+        return with_prefix(self.topic_prefix, self.application_id)
 
 
 def load_settings(

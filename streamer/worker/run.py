@@ -92,7 +92,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
     """What the Kafka shell needs to know."""
     return WorkerOptions(
         connection=connection_of(settings),
-        application_id=settings.application_id,
+        application_id=settings.group_id,
         event_topic=with_prefix(settings.topic_prefix, EVENTS),
         data_dir=settings.data_dir,
         instance_id=settings.instance_id,

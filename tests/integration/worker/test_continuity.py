@@ -66,7 +66,7 @@ async def create_anew(shop: Shop, topic: str) -> None:
 
 async def commit(shop: Shop, offsets: Mapping[TopicPartition, int]) -> None:
     """As `kafka-consumer-groups.sh --reset-offsets` does."""
-    group = shop.environment["STREAMER_APPLICATION_ID"]
+    group = shop.settings.group_id
     consumer = AIOKafkaConsumer(
         bootstrap_servers=shop.environment["STREAMER_BOOTSTRAP"], group_id=group, enable_auto_commit=False
     )
@@ -141,7 +141,7 @@ def test_an_events_topic_created_anew(shop: Shop) -> None:
 
 
 def test_a_changelog_created_anew(shop: Shop) -> None:
-    asyncio.run(create_anew(shop, changelog_topic(shop.settings.application_id)))
+    asyncio.run(create_anew(shop, changelog_topic(shop.settings.group_id)))
     said = refusal(shop)
     assert "the changelog was deleted and created anew" in said
     assert "another STREAMER_APPLICATION_ID" in said
@@ -162,7 +162,7 @@ def test_a_committed_offset_beyond_the_end_and_the_way_out(shop: Shop) -> None:
 
 
 def test_a_local_store_beyond_the_changelog_and_the_way_out(shop: Shop) -> None:
-    changelog = changelog_topic(shop.settings.application_id)
+    changelog = changelog_topic(shop.settings.group_id)
     asyncio.run(create_anew(shop, changelog))
     # Offsets that were reset say nothing of the topics; only the local store still knows.
     asyncio.run(commit(shop, dict.fromkeys(asyncio.run(shop.partitions(shop.topic(EVENTS))), 0)))
