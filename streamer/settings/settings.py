@@ -114,9 +114,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     policy: Annotated[Path | None, Meta(description="TOML file of the alert policy; see policy.md.")] = None
-    data_dir: Annotated[Path, Meta(description="Folder of this worker's local state (RocksDB).")] = Path(
-        "var/state"
-    )
+    data_dir: Annotated[
+        Path,
+        Meta(
+            description="Folder of this worker's local state (RocksDB), and of no other worker at the same "
+            "time. It is made for its owner alone."
+        ),
+    ] = Path("var/state")
     mode: Annotated[
         Literal["live", "event-time"],
         Meta(

@@ -12,6 +12,7 @@ from schemas.errors import ConfigurationError
 from schemas.topics import ERASURES, EVENTS, REPARTITION, with_prefix
 from streamer.inference.bundle import Bundle, load_bundle
 from streamer.kafka.connection import connection_of
+from streamer.kafka.data_folder import own_data_folder
 from streamer.kafka.topics import check_topics
 from streamer.settings.settings import Settings
 from streamer.worker.http.health import health_application
@@ -37,6 +38,11 @@ def run_worker(settings: Settings) -> int:
     Raises ``ConfigurationError``, ``BrokerError``, ``TopicError`` or ``BundleError`` before anything is
     consumed when the worker could not do its work.
     """
+    with own_data_folder(settings.data_dir):
+        return _run_alone(settings)
+
+
+def _run_alone(settings: Settings) -> int:
     partitions = asyncio.run(check_topics(settings))
     topics = asyncio.run(check_continuity(settings, partitions))
     rollout = asyncio.run(newest_rollout(settings))
