@@ -49,7 +49,7 @@ def _run_alone(settings: Settings) -> int:
     bundle = _bundle_to_serve(settings, rollout)
     stage = build_stage(settings, bundle, partitions, topics)
     watcher = RolloutWatcher(settings, stage.models, rollout, Bundles(settings, bundle, partitions))
-    app = build_application(worker_options(settings), stage, watcher.run)
+    app = build_application(worker_options(settings, topics.changelog), stage, watcher.run)
     if settings.http_port is not None:
         listening = listen(settings.http_host, settings.http_port)
         app.health_server = HttpServer(listening, health_application(app.partitions))
@@ -94,13 +94,14 @@ def build_stage(
     )
 
 
-def worker_options(settings: Settings) -> WorkerOptions:
+def worker_options(settings: Settings, changelog_id: str = "") -> WorkerOptions:
     """What the Kafka shell needs to know."""
     return WorkerOptions(
         connection=connection_of(settings),
         application_id=settings.group_id,
         event_topic=with_prefix(settings.topic_prefix, EVENTS),
         data_dir=settings.data_dir,
+        changelog_id=changelog_id,
         instance_id=settings.instance_id,
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,

@@ -102,7 +102,9 @@ def build_application(
     )
     app.table = table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
     partitions = Partitions(options, stage, PartitionStore(table), app.crash)
-    app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
+    app.partitions = partitions
+    tables = cast(PositionTableManager, app.tables)
+    tables.partitions, tables.changelog_id = partitions, options.changelog_id
     app.transport = BatchTransport(app, options, partitions)
     # Without acknowledgements Faust commits no offsets of these topics and tracks no gaps in them.
     events = app.topic(*options.source_topics, acks=False)

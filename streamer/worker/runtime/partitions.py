@@ -213,7 +213,8 @@ class Partitions:
 
         async def commit() -> None:
             changelog_offset = await owned.writer.commit(outcome, offsets)
-            self._store.write(partition, outcome.state.items(), changelog_offset)
+            # Of a moment at which nobody else wrote to the changelog: the partition was still ours later.
+            self._store.write(partition, outcome.state.items(), changelog_offset, wall_ms)
             for name, committed in offsets.items():
                 owned.sources[name].next_offset = committed.offset
             self.liveness.committed(partition)
