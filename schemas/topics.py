@@ -48,13 +48,26 @@ MODELS: Final = Topic("churn.models.v1", "application_id", "compact")
 
 MOVE_EVENTS: Final = (
     "Take the events over into a topic that has as many partitions from its beginning: `streamer export "
-    f"{EVENTS} --out events.parquet`; then, with another STREAMER_TOPIC_PREFIX and another "
-    "STREAMER_APPLICATION_ID, `streamer topics --apply` and `streamer replay events.parquet`, which keys "
-    "them by user anew; and start the workers with these settings."
+    f"{EVENTS} --out events.parquet`; then, with another STREAMER_TOPIC_PREFIX, `streamer topics "
+    "--apply` and `streamer replay events.parquet`, which keys them by user anew; and start the workers "
+    "with this setting."
 )
 """What to do where a topic of keyed records has another number of partitions than it should."""
 
 
 def with_prefix(prefix: str, name: str) -> str:
-    """The topic's name on the broker: the prefix, nothing between, the contract's name."""
+    """What a deployment's ``name`` is called on the broker: the prefix, nothing between, the name.
+
+    Of topics and of the application id alike, from which group, transactional ids and changelog are named.
+    """
     return prefix + name
+
+
+def given_topic(prefix: str, name: str) -> str:
+    """The topic on the broker that somebody means who may have left the prefix out.
+
+    It always has the prefix: without it, the name is that of another deployment's topic. A name of the
+    contract has none yet, even where it happens to begin like one.
+    """
+    contract = {topic.name for topic in (*TOPICS, REPARTITION, MODELS)}
+    return name if name.startswith(prefix) and name not in contract else with_prefix(prefix, name)

@@ -70,7 +70,7 @@ async def prepare_floors(
     worker: Contestant, size: WorkloadSize, sizes: Sizes, prepared: Prepared, directory: Path
 ) -> Floors:
     """Floors beside ``worker``."""
-    own = directory / f"{worker.settings.application_id}-floors"
+    own = directory / f"{worker.settings.group_id}-floors"
     own.mkdir()
     prefix = f"{worker.settings.topic_prefix}floor."
     await create_missing_topics(

@@ -174,7 +174,7 @@ class _Rounds:
 
     async def _alerts(self) -> int:
         worker = self._worker
-        group, topic = worker.settings.application_id, worker.events_topic
+        group, topic = worker.settings.group_id, worker.events_topic
         committed = await self._field.observer.committed(group, topic)
         statuses = [decode_status(each.metadata) for each in committed.values()]
         return sum(sum(status.counters.alerts.values()) for status in statuses if status is not None)

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError, TopicError
-from schemas.topics import with_prefix
+from schemas.topics import given_topic
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.connection import Connection
 
@@ -75,16 +75,19 @@ class TopicReader:
 
 @contextmanager
 def open_topic(connection: Connection, prefix: str, name: str) -> Iterator[TopicReader]:
-    """A reader of the topic called ``name``, or ``prefix`` and ``name``; the first that exists.
+    """A reader of the deployment's topic ``name``, which may bear the ``prefix`` already.
 
     Raises ``BrokerError`` where no broker answers and ``TopicError`` where there is no such topic.
     """
     with asyncio.Runner() as runner:
         existing = runner.run(partition_counts(connection))
-        full_name = next((n for n in (name, with_prefix(prefix, name)) if n in existing), None)
-        if full_name is None:
-            known = ", ".join(sorted(n for n in existing if not n.startswith("__"))) or "none"
-            raise TopicError(f"there is no topic {name} at {connection.bootstrap}; it has: {known}.")
+        full_name = given_topic(prefix, name)
+        if full_name not in existing:
+            ours = (n for n in existing if n.startswith(prefix) and not n.startswith("__"))
+            raise TopicError(
+                f"there is no topic {full_name} at {connection.bootstrap}; with the prefix "
+                f"{prefix!r} (STREAMER_TOPIC_PREFIX) it has: {', '.join(sorted(ours)) or 'none'}."
+            )
         consumer = runner.run(_started_consumer(connection))
         try:
             yield TopicReader(runner, consumer, full_name, existing[full_name])

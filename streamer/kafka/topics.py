@@ -42,6 +42,8 @@ APPENDED_RETENTION_MS = 90 * DAY_MS
 FORWARDED_RETENTION_MS = 14 * DAY_MS
 # By then at the latest Kafka compacts what is overwritten or deleted; by itself it may never do so.
 COMPACTION_LAG_MS = 7 * DAY_MS
+# For so long after its compaction a changelog tells of a deletion; local stores rely on it.
+DELETIONS_KEPT_MS = DAY_MS
 VISIBLE_DEADLINE_S = 30.0
 AHEAD_SETTING = "message.timestamp.after.max.ms"
 MAX_AHEAD_MS = 3600 * 1000
@@ -72,12 +74,13 @@ class TopicState(NamedTuple):
         found: list[str] = []
         if self.partitions != self.plan.partitions:
             found.append(f"{self.partitions} partitions, expected {self.plan.partitions}")
-        policy, limit = self.configuration["cleanup.policy"], int(self.configuration["max.message.bytes"])
+        policy = self.configuration["cleanup.policy"]
         if policy != self.plan.configuration["cleanup.policy"]:
             found.append(f"cleanup.policy {policy}, expected {self.plan.configuration['cleanup.policy']}")
-        if limit < int(self.plan.configuration["max.message.bytes"]):
-            needed = self.plan.configuration["max.message.bytes"]
-            found.append(f"max.message.bytes {limit}, expected at least {needed}")
+        for name in ("max.message.bytes", "delete.retention.ms"):
+            needed = self.plan.configuration.get(name)
+            if needed is not None and int(self.configuration[name]) < int(needed):
+                found.append(f"{name} {self.configuration[name]}, expected at least {needed}")
         return found
 
 
@@ -126,8 +129,9 @@ def planned_topics(settings: Settings, partitions: int) -> list[TopicPlan]:
         "max.message.bytes": str(CHANGELOG_MAX_BYTES),
         "message.timestamp.type": "LogAppendTime",
         "max.compaction.lag.ms": str(COMPACTION_LAG_MS),
+        "delete.retention.ms": str(DELETIONS_KEPT_MS),
     }
-    return [*plans, TopicPlan(changelog_topic(settings.application_id), partitions, changelog)]
+    return [*plans, TopicPlan(changelog_topic(settings.group_id), partitions, changelog)]
 
 
 async def topic_states(settings: Settings) -> list[TopicState]:

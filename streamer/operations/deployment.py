@@ -93,8 +93,8 @@ async def observe(settings: Settings, now_ms: int) -> Deployment:
     topics = await topic_states(settings)
     connection = connection_of(settings)
     async with connected_admin(connection) as admin:
-        committed = await committed_offsets(admin, settings.application_id)
-        group = await describe_group(admin, settings.application_id)
+        committed = await committed_offsets(admin, settings.group_id)
+        group = await describe_group(admin, settings.group_id)
     sources = {with_prefix(settings.topic_prefix, name) for name in (EVENTS, REPARTITION.name, ERASURES)}
     read_to = {
         tp: committed.get(tp, Committed(0, "")).offset
@@ -143,7 +143,7 @@ def deployment_of(
     totals = total(status.counters for status in spoken)
     return Deployment(
         now_ms=now_ms,
-        application_id=settings.application_id,
+        application_id=settings.group_id,
         event_topic=events,
         group_state=group.state,
         topics=len(topics),

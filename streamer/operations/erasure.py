@@ -41,7 +41,7 @@ async def wait_for_erasures(settings: Settings, deadline_s: float) -> bool:
     deadline = monotonic() + deadline_s
     async with connected_admin(connection) as admin:
         while True:
-            committed = await committed_offsets(admin, settings.application_id)
+            committed = await committed_offsets(admin, settings.group_id)
             read_to = {tp: committed.get(tp, Committed(0, "")).offset for tp in partitions}
             if not any(end.left for end in (await log_ends(connection, read_to)).values()):
                 return True

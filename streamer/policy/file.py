@@ -107,7 +107,7 @@ def load_policy(file: Path | None, manifest: Manifest, disorder_s: float) -> Pol
 
 def _read(file: Path) -> PolicyFile:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"the policy file {file} cannot be read: {error.strerror}") from error
     except ValueError as error:

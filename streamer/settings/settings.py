@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from schemas.decoding import EventFormat
 from schemas.event import MAX_EVENT_BYTES
-from schemas.topics import DEAD_LETTER_BYTES
+from schemas.topics import DEAD_LETTER_BYTES, with_prefix
 from streamer.settings.secret import Secret
 
 MAX_GAP_DAYS = 36_500
@@ -63,7 +63,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path | None, Meta(description="PEM file of its key, not encrypted; protect it by its permissions.")
     ] = None
     topic_prefix: Annotated[
-        str, Meta(pattern=_TOPIC_CHARACTERS + "*$", description="Put before the name of every topic.")
+        str,
+        Meta(
+            pattern=_TOPIC_CHARACTERS + "*$",
+            description="Put before the name of every topic and before `application_id`: deployments of "
+            "different prefixes share nothing on a broker.",
+        ),
     ] = ""
     partitions: Annotated[
         int, Meta(ge=1, description="Partitions of topics that `streamer topics --apply` creates.")
@@ -83,7 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=_TOPIC_CHARACTERS + "+$",
-            description="Consumer group, and the start of transactional ids and of the changelog's name.",
+            description="Behind `topic_prefix`, the consumer group, and the start of transactional ids and "
+            "of the changelog's name.",
         ),
     ] = "churn-streamer"
     instance_id: Annotated[
@@ -102,9 +108,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     policy: Annotated[Path | None, Meta(description="TOML file of the alert policy; see policy.md.")] = None
-    data_dir: Annotated[Path, Meta(description="Folder of this worker's local state (RocksDB).")] = Path(
-        "var/state"
-    )
+    data_dir: Annotated[
+        Path,
+        Meta(
+            description="Folder of this worker's local state (RocksDB), and of no other worker at the same "
+            "time. It is made for its owner alone."
+        ),
+    ] = Path("var/state")
     mode: Annotated[
         Literal["live", "event-time"],
         Meta(
@@ -252,3 +262,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "that change with each start of the process."
         ),
     ] = False
+
+    @property
+    def group_id(self) -> str:
+        """Consumer group, and what transactional ids and the changelog's name begin with."""
+        return with_prefix(self.topic_prefix, self.application_id)

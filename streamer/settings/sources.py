@@ -55,7 +55,7 @@ def from_file(
             return {}
         file = DEFAULT_FILE
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"the settings file {file} cannot be read: {error.strerror}") from error
     except ValueError as error:

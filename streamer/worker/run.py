@@ -22,6 +22,7 @@ from streamer.worker.rollout.topic import decided
 from streamer.worker.rollout.watcher import RolloutWatcher
 from streamer.worker.runtime.application import build_application, run
 from streamer.worker.runtime.options import WorkerOptions
+from streamer.worker.runtime.stores.data_folder import own_data_folder
 from streamer.worker.stage.erasure_keys import mark_keys
 from streamer.worker.stage.partition.partition_record import SourceTopics
 from streamer.worker.stage.repartition import Repartition
@@ -37,6 +38,11 @@ def run_worker(settings: Settings) -> int:
     Raises ``ConfigurationError``, ``BrokerError``, ``TopicError`` or ``BundleError`` before anything is
     consumed when the worker could not do its work.
     """
+    with own_data_folder(settings.data_dir):
+        return _run_alone(settings)
+
+
+def _run_alone(settings: Settings) -> int:
     partitions = asyncio.run(check_topics(settings))
     topics = asyncio.run(check_continuity(settings, partitions))
     rollout, unreadable = asyncio.run(decided(settings))
@@ -46,7 +52,7 @@ def run_worker(settings: Settings) -> int:
     bundle = _bundle_to_serve(settings, rollout)
     stage = build_stage(settings, bundle, partitions, topics)
     watcher = RolloutWatcher(settings, stage.models, rollout, Bundles(settings, bundle, partitions))
-    app = build_application(worker_options(settings), stage, watcher.run)
+    app = build_application(worker_options(settings, topics.changelog), stage, watcher.run)
     if settings.http_port is not None:
         listening = listen(settings.http_host, settings.http_port)
         app.server = HttpServer(listening, health_application(app.partitions))
@@ -92,13 +98,14 @@ def build_stage(
     )
 
 
-def worker_options(settings: Settings) -> WorkerOptions:
+def worker_options(settings: Settings, changelog_id: str = "") -> WorkerOptions:
     """What the Kafka shell needs to know."""
     return WorkerOptions(
         connection=connection_of(settings),
-        application_id=settings.application_id,
+        application_id=settings.group_id,
         event_topic=with_prefix(settings.topic_prefix, EVENTS),
         data_dir=settings.data_dir,
+        changelog_id=changelog_id,
         instance_id=settings.instance_id,
         max_batch=settings.max_batch,
         tick_s=settings.tick_s,

@@ -35,11 +35,11 @@ async def check_continuity(settings: Settings, partitions: int) -> SourceTopics:
     ``partitions``: of the events topic. Raises :class:`TopicError` that says what has happened and what to
     do, :class:`BrokerError` when no broker answers.
     """
-    events, changelog = with_prefix(settings.topic_prefix, EVENTS), changelog_topic(settings.application_id)
+    events, changelog = with_prefix(settings.topic_prefix, EVENTS), changelog_topic(settings.group_id)
     connection = connection_of(settings)
     async with connected_admin(connection) as admin:
         ids = await topic_ids(admin, (events, changelog))
-        committed = await committed_offsets(admin, settings.application_id)
+        committed = await committed_offsets(admin, settings.group_id)
     now = SourceTopics(ids[events], ids[changelog], partitions)
     of_events = {tp: at for tp, at in committed.items() if tp.topic == events}
     for before in _topics_said(of_events.values()):

@@ -88,3 +88,13 @@ def test_models_use_only_schemas_and_the_core() -> None:
 )
 def test_one_idea_a_file(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300, f"{path} has grown past 300 lines: it holds two ideas"
+
+
+def test_what_lies_on_a_broker_is_named_with_the_prefix() -> None:
+    """Only the key on the topic of models, which has the prefix itself, is the bare application id."""
+    bare = [
+        path.relative_to(ROOT).as_posix()
+        for path in modules("streamer")
+        if "settings.application_id" in path.read_text()
+    ]
+    assert bare == ["streamer/worker/rollout/topic.py"]

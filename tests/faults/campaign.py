@@ -59,9 +59,7 @@ class _Campaign:
         for name in WORKERS:
             fleet.add(name).wanted = False
         outputs = [shop.topic(topic) for topic in KEPT]
-        progress = Progress(
-            broker.bootstrap, shop.settings.application_id, shop.topic(EVENTS), outputs, PARTITIONS
-        )
+        progress = Progress(broker.bootstrap, shop.settings.group_id, shop.topic(EVENTS), outputs, PARTITIONS)
         self._field = Field(shop, broker, fleet, progress, directory, PARTITIONS, trial.crowd)
         self._load = Load(broker.bootstrap, shop.topic(EVENTS))
         self._struck: list[Struck] = []

@@ -21,7 +21,7 @@ def observe(field: Field, events: Rows) -> dict[int, Observed]:
     bootstrap, shop = field.broker.bootstrap, field.shop
     kept = {topic: _whole(field, topic) for topic in KEPT}
     scores = newest_by_key(read_topic(bootstrap, shop.topic(SCORES)))
-    tables = newest_by_key(read_topic(bootstrap, changelog_topic(shop.settings.application_id)))
+    tables = newest_by_key(read_topic(bootstrap, changelog_topic(shop.settings.group_id)))
     committed = asyncio.run(_committed(field))
     return {
         partition: Observed(
@@ -53,6 +53,6 @@ def _whole(field: Field, topic: str) -> Rows:
 async def _committed(field: Field) -> dict[int, Committed]:
     # librdkafka gives the string beside an offset without its end, so that it cannot be read.
     async with connected_admin(connection_of(field.shop.settings)) as admin:
-        found = await committed_offsets(admin, field.shop.settings.application_id)
+        found = await committed_offsets(admin, field.shop.settings.group_id)
     topic = field.shop.topic(EVENTS)
     return {tp.partition: committed for tp, committed in found.items() if tp.topic == topic}

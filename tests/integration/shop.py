@@ -38,7 +38,6 @@ class Shop:
         self.environment = {
             "STREAMER_BOOTSTRAP": bootstrap,
             "STREAMER_TOPIC_PREFIX": prefix,
-            "STREAMER_APPLICATION_ID": f"{prefix}streamer",
             "STREAMER_BUNDLE": str(DEMO_BUNDLE),
             "STREAMER_DATA_DIR": str(directory / "state"),
             "STREAMER_MODE": "event-time",
@@ -127,7 +126,7 @@ class Shop:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.environment["STREAMER_BOOTSTRAP"])
         await admin.start()
         try:
-            group = self.environment["STREAMER_APPLICATION_ID"]
+            group = self.settings.group_id
             offsets = await admin.list_consumer_group_offsets(group)
         except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError):
             return 0  # a fresh broker still creates the topic of offsets

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import rocksdict
 
-from streamer.worker.runtime.store import ROCKSDB_OPTIONS, StoreOptions
+from streamer.worker.runtime.stores.store import ROCKSDB_OPTIONS, StoreOptions
 from tests.table_files import entries_of, files_with
 
 

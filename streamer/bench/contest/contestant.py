@@ -67,7 +67,7 @@ class Contestant:
         """Events whose effects can be read."""
         if self.done_by == "scores":
             return await observer.ends_sum(self.scores_topic, self.settings.partitions)
-        group = self.settings.application_id
+        group = self.settings.group_id
         return await observer.committed_sum(group, self.events_topic) - self.primed
 
     async def until_done(self, observer: Observer, count: int) -> None:
@@ -76,14 +76,14 @@ class Contestant:
 
     async def until_committed(self, observer: Observer, count: int) -> None:
         """Wait until the offsets of ``count`` records are committed; raises as :meth:`until_done`."""
-        group, topic = self.settings.application_id, self.events_topic
+        group, topic = self.settings.group_id, self.events_topic
         await self._until(lambda: observer.committed_sum(group, topic), count, "records committed")
 
     async def until_ready(self, observer: Observer) -> None:
         """Wait until a worker has spoken for every partition, which it does once its table is there."""
 
         async def spoken_for() -> int:
-            return len(await observer.committed(self.settings.application_id, self.events_topic))
+            return len(await observer.committed(self.settings.group_id, self.events_topic))
 
         await self._until(spoken_for, self.settings.partitions, "partitions ready", READY_DEADLINE_S)
 
@@ -121,10 +121,10 @@ def peer_process(name: PeerName, settings: Settings, directory: Path, bundle: Pa
     """The peer called ``name`` on the topics of ``settings``."""
     options = PeerOptions(
         bootstrap=settings.bootstrap,
-        group=settings.application_id,
+        group=settings.group_id,
         events_topic=with_prefix(settings.topic_prefix, EVENTS),
         scores_topic=with_prefix(settings.topic_prefix, SCORES),
-        changelog_topic=changelog_topic(settings.application_id),
+        changelog_topic=changelog_topic(settings.group_id),
         partitions=settings.partitions,
         bundle=str(bundle),
         directory=str(settings.data_dir),

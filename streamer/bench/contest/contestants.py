@@ -30,7 +30,7 @@ async def worker_contestant(
     size = sizes.workloads[workload]
     found = await _contestant("worker", workload, sizes, settings, directory, size.arena_users)
     records = prepared.worker_records(size.users, SEED)
-    await replay(connection_of(settings), changelog_topic(found.settings.application_id), records)
+    await replay(connection_of(settings), changelog_topic(found.settings.group_id), records)
     return found
 
 

@@ -92,7 +92,7 @@ async def verify(contestant: Contestant, reader: ScoresReader, observer: Observe
         )
     counted = reader.scores
     if contestant.name == "worker":
-        committed = await observer.committed(contestant.settings.application_id, contestant.events_topic)
+        committed = await observer.committed(contestant.settings.group_id, contestant.events_topic)
         statuses = [decode_status(each.metadata) for each in committed.values()]
         counted = sum(status.counters.events for status in statuses if status is not None)
     if counted != contestant.published:

@@ -33,9 +33,9 @@ def command(
 ) -> None:
     """Write what a topic holds into a file: committed records, up to the ends as of now.
 
-    TOPIC is a name with or without the configured prefix. The events topic gives a file of events, topics of
-    JSON messages one message a line, any other topic (dead letters) one record a line with key, headers and
-    value.
+    TOPIC is a name with or without the configured prefix; the topic that has it is read. The events topic
+    gives a file of events, topics of JSON messages one message a line, any other topic (dead letters) one
+    record a line with key, headers and value.
     """
     with (
         open_topic(connection_of(settings), settings.topic_prefix, topic) as reader,

@@ -114,7 +114,7 @@ def redrive(cause: str | None, apply: bool, report: Path | None, settings: Setti
     with (
         open_topic(connection, prefix, DEAD_LETTERS) as reader,
         # Before anything is looked up: nobody else sends from here on.
-        open_sender(connection, settings.application_id) if apply else nullcontext() as sender,
+        open_sender(connection, settings.group_id) if apply else nullcontext() as sender,
         ProgressLine("records") as line,
     ):
         places = sources_of(letters_in(reader.records(), cause), prefix)

@@ -37,7 +37,7 @@ class OutputsReader:
             for topic in (self._scores, self._alerts, self._dead_letters)
             for number in range(settings.partitions)
         ]
-        self._group = settings.application_id
+        self._group = settings.group_id
         self._consumer = AIOKafkaConsumer(
             **connection.client_options,
             isolation_level="read_committed",

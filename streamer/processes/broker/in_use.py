@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
+
+from streamer.processes.file_lock import take_lock
 
 
 def is_in_use(log_directory: Path) -> bool:
@@ -12,13 +13,8 @@ def is_in_use(log_directory: Path) -> bool:
     A second broker looks for that lock only after it has read, and perhaps repaired, the first one's logs.
     """
     try:
-        lock = (log_directory / ".lock").open("r+b")
+        with (log_directory / ".lock").open("r+b") as lock:
+            return not take_lock(lock)
     except OSError:
         # Nothing there, or nothing that can be written: starting says what is wrong with that.
         return False
-    with lock:
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False

@@ -14,11 +14,16 @@ from faust.types import CollectionT
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TABLE_NAME
 from streamer.worker.runtime.inbox import Fetched
-from streamer.worker.runtime.local_stores import ErasedFiles
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.partitions import Partitions
 from streamer.worker.runtime.recovery import PositionTableManager
-from streamer.worker.runtime.store import ROCKSDB_OPTIONS, PartitionStore, rocksdb_of, use_larger_blocks
+from streamer.worker.runtime.stores.local_stores import ErasedFiles
+from streamer.worker.runtime.stores.store import (
+    ROCKSDB_OPTIONS,
+    PartitionStore,
+    rocksdb_of,
+    use_larger_blocks,
+)
 from streamer.worker.runtime.transport import BatchTransport
 from streamer.worker.stage.protocol import Stage
 
@@ -113,7 +118,9 @@ def build_application(
     )
     app.table = table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
     partitions = Partitions(options, stage, PartitionStore(table), app.crash)
-    app.partitions = cast(PositionTableManager, app.tables).partitions = partitions
+    app.partitions = partitions
+    tables = cast(PositionTableManager, app.tables)
+    tables.partitions, tables.changelog_id = partitions, options.changelog_id
     app.transport = BatchTransport(app, options, partitions)
     # Without acknowledgements Faust commits no offsets of these topics and tracks no gaps in them.
     events = app.topic(*options.source_topics, acks=False)

@@ -20,6 +20,7 @@ class WorkerOptions:
         partitions as ``event_topic``. All workers of an application must agree on it.
     erasure_topic: requests to forget users, read before events; as many partitions as ``event_topic``.
     data_dir: where the table lives on this machine; never shared between two workers.
+    changelog_id: the changelog's id: local stores of any other are not used. Empty where nobody knows it.
     instance_id: static group membership; a restart within the session then moves no partition.
     max_batch: the most records of one transaction.
     tick_s: after this many seconds without records a partition's stage is called with none.
@@ -35,6 +36,7 @@ class WorkerOptions:
     application_id: str
     event_topic: str
     data_dir: Path
+    changelog_id: str = ""
     instance_id: str | None = None
     max_batch: int = 4000
     tick_s: float = 1.0

@@ -19,7 +19,7 @@ from streamer.worker.runtime.inbox import Fetched, Inbox
 from streamer.worker.runtime.liveness import Liveness
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.owned_partition import OwnedPartition, Source
-from streamer.worker.runtime.store import PartitionStore
+from streamer.worker.runtime.stores.store import PartitionStore
 from streamer.worker.runtime.transactions import TransactionalWriter, why_failed
 from streamer.worker.stage.protocol import RECENT_MS, Record, Stage
 
@@ -228,7 +228,8 @@ class Partitions:
 
         async def commit() -> None:
             changelog_offset = await owned.writer.commit(outcome, offsets)
-            self._store.write(partition, outcome.state.items(), changelog_offset)
+            # Of a moment at which nobody else wrote to the changelog: the partition was still ours later.
+            self._store.write(partition, outcome.state.items(), changelog_offset, wall_ms)
             for name, committed in offsets.items():
                 owned.sources[name].next_offset = committed.offset
             self.liveness.committed(partition)

@@ -15,10 +15,11 @@ from mode.services import WaitArgT
 from mode.utils.times import Seconds
 
 from schemas.errors import StateError
-from streamer.worker.runtime.damaged_stores import delete_damaged
-from streamer.worker.runtime.local_stores import delete_outdated, keep_only
 from streamer.worker.runtime.partitions import Partitions
-from streamer.worker.runtime.store import PartitionStore, rocksdb_of
+from streamer.worker.runtime.stores.damaged_stores import delete_damaged
+from streamer.worker.runtime.stores.local_stores import keep_only
+from streamer.worker.runtime.stores.store import PartitionStore, rocksdb_of
+from streamer.worker.runtime.stores.store_origin import open_trusted, origin_of
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +50,9 @@ class PositionRecovery(Recovery):
         done = offsets.get(tp)
         fresh = [(r.key, r.value) for r in records if done is None or r.offset > done]
         if fresh:
-            last = records[-1].offset
-            PartitionStore(self.tp_to_table[tp]).write(tp.partition, fresh, last, restoring=True)
+            last, written_ms = records[-1].offset, records[-1].timestamp
+            store = PartitionStore(self.tp_to_table[tp])
+            store.write(tp.partition, fresh, last, written_ms, restoring=True)
             offsets[tp] = last
             cast(PositionTableManager, self.tables).partitions.liveness.moved()
             self._restored += tp in self.active_tps and len(fresh)
@@ -92,7 +94,7 @@ class PositionRecovery(Recovery):
             numbers = ", ".join(str(tp.partition) for tp in beyond)
             raise StateError(
                 f"the local store has seen more of {beyond[0].topic} than there is (partitions {numbers}): "
-                "the changelog was truncated or created anew. Delete the folder STREAMER_DATA_DIR of every "
+                "the changelog was truncated. Delete the folder STREAMER_DATA_DIR of every "
                 "worker: the states are then those that the changelog has"
             )
 
@@ -120,9 +122,13 @@ class PositionRecovery(Recovery):
 
 
 class PositionTableManager(TableManager):
-    """Faust's table manager with :class:`PositionRecovery`; ``partitions`` is set before the start."""
+    """Faust's table manager with :class:`PositionRecovery`.
+
+    ``partitions`` and the ``changelog_id`` are set before the start.
+    """
 
     partitions: Partitions
+    changelog_id: str
 
     @property
     def recovery(self) -> PositionRecovery:
@@ -138,9 +144,14 @@ class PositionTableManager(TableManager):
         """Open the stores of this worker's partitions, and delete all others."""
         stores = [(rocksdb_of(table), table.changelog_topic.topics) for table in self.values()]
         for store, topics in stores:
-            new = sorted(tp.partition for tp in newly_assigned if tp.topic in topics)
-            delete_outdated(store, new)
+            # Also those that a rebalance before this one could not open in time.
+            unopened = {tp for tp in assigned if tp.partition not in store._dbs}
+            new = sorted(tp.partition for tp in newly_assigned | unopened if tp.topic in topics)
             delete_damaged(store, new)
+            (changelog,) = topics
+            for partition in new:
+                origin = origin_of(changelog, self.changelog_id, partition)
+                await open_trusted(store, partition, origin, generation_id)
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         for store, topics in stores:
             # A standby's partitions are among those that are assigned.

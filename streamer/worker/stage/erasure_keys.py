@@ -17,7 +17,7 @@ def mark_keys(settings: Settings) -> tuple[bytes, ...]:
 
     Raises :class:`ConfigurationError` for a secret that could be guessed.
     """
-    secret, fallback = secret_of(settings, "erasure_secret"), deployment_key(settings.application_id)
+    secret, fallback = secret_of(settings, "erasure_secret"), deployment_key(settings.group_id)
     if secret is None:
         return (fallback,)
     if len(secret.reveal()) < LEAST_CHARACTERS:

@@ -80,7 +80,7 @@ class Field:
     @property
     def changelog(self) -> str:
         """The topic behind the workers' table."""
-        return changelog_topic(self.shop.settings.application_id)
+        return changelog_topic(self.shop.settings.group_id)
 
     def keep(self, topic: str, rows: Rows) -> None:
         """Remember what a topic held that is no more."""

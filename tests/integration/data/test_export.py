@@ -132,7 +132,7 @@ def test_dead_letters_keep_every_byte(shop: Shop, tmp_path: Path) -> None:
 def test_wrong_use_and_missing_topics(shop: Shop, tmp_path: Path) -> None:
     missing = shop.run("export", "no.such.topic", "--out", str(tmp_path / "out.ndjson"))
     assert missing.returncode == 1
-    assert "there is no topic no.such.topic" in missing.stderr
+    assert f"there is no topic {shop.topic('no.such.topic')}" in missing.stderr
     wrong_kind = shop.run("export", ALERTS, "--out", str(tmp_path / "out.parquet"))
     assert wrong_kind.returncode == 2
     wrong_time = shop.run("export", ALERTS, "--out", str(tmp_path / "out.ndjson"), "--from", "noon")

@@ -90,7 +90,7 @@ class Reader:
 
     def _surroundings(self) -> dict[str, Any]:
         """Only what keeps this reader apart from others is set: all else is as the document says."""
-        apart = ("topic_prefix", "application_id", "data_dir", "max_batch")
+        apart = ("topic_prefix", "data_dir", "max_batch")
         names = [f"STREAMER_{name.upper()}" for name in apart]
         return {
             "cwd": self._shop.directory,

@@ -140,7 +140,7 @@ def test_after_forced_compaction_nothing_is_left_of_an_erased_user(
     broker: Broker, topic_prefix: str, tmp_path: Path
 ) -> None:
     shop = Shop(broker.bootstrap, topic_prefix, tmp_path)
-    scores, changelog = shop.topic(SCORES), changelog_topic(shop.settings.application_id)
+    scores, changelog = shop.topic(SCORES), changelog_topic(shop.settings.group_id)
     assert shop.run("topics", "--apply").returncode == 0
     compact_at_once(shop, scores, changelog)
     events = shoppers()

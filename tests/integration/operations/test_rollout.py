@@ -38,7 +38,7 @@ def told(shop: Shop, *arguments: str) -> str:
 async def taken_up(shop: Shop) -> dict[int, TakenUp]:
     """Since when each partition is scored with its model, by the changelog."""
     found: dict[int, TakenUp] = {}
-    for record in await shop.read(changelog_topic(shop.settings.application_id)):
+    for record in await shop.read(changelog_topic(shop.settings.group_id)):
         if record.key == CLOCK_KEY and record.value is not None:
             model = decode_record(record.value).model
             assert model is not None

@@ -176,7 +176,7 @@ async def commit_by_hand(shop: Shop, metadata: str) -> None:
     """Commit offset 0 of partition 0 with a note, as no worker would."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=shop.environment["STREAMER_BOOTSTRAP"],
-        group_id=shop.environment["STREAMER_APPLICATION_ID"],
+        group_id=shop.settings.group_id,
         enable_auto_commit=False,
     )
     async with consumer:

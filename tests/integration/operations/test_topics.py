@@ -59,7 +59,7 @@ def test_created_topics_are_those_of_the_contract_and_fit(settings: Settings) ->
         created = await create_missing_topics(settings)
         assert set(created) == {
             *(settings.topic_prefix + topic.name for topic in (*TOPICS, MODELS)),
-            changelog_topic(settings.application_id),
+            changelog_topic(settings.group_id),
         }
         assert await check_topics(settings) == 3
         assert await create_missing_topics(settings) == []
@@ -109,7 +109,7 @@ def test_a_worker_is_told_what_is_missing_and_what_creates_it(settings: Settings
 
 
 def test_what_does_not_fit_is_named_with_found_and_expected_and_left_alone(settings: Settings) -> None:
-    changelog = changelog_topic(settings.application_id)
+    changelog = changelog_topic(settings.group_id)
 
     async def scenario() -> None:
         await create(settings, changelog, 2, cleanup_policy="compact")

@@ -113,7 +113,7 @@ async def counts(shop: Shop) -> Counter[str]:
     """How many events each user's state holds, by the changelog."""
     newest = {
         record.key.decode(): record.value
-        for record in await shop.read(changelog_topic(shop.settings.application_id))
+        for record in await shop.read(changelog_topic(shop.settings.group_id))
         if record.key not in (None, CLOCK_KEY) and record.value is not None
     }
     return Counter(

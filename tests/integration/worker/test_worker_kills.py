@@ -99,4 +99,4 @@ def test_three_kills_change_nothing(broker: Broker, topic_prefix: str, tmp_path:
 
 
 def changelog_of(shop: Shop) -> str:
-    return changelog_topic(shop.settings.application_id)
+    return changelog_topic(shop.settings.group_id)

@@ -70,16 +70,16 @@ def test_another_time_zone_than_the_bundles_is_refused(shop: Shop) -> None:
 
 def test_partitions_that_do_not_fit_are_refused(shop: Shop) -> None:
     assert shop.run("topics", "--apply").returncode == 0
-    shop.environment["STREAMER_APPLICATION_ID"] = "other-" + shop.prefix
-    shop.environment["STREAMER_PARTITIONS"] = "2"
     events = shop.topic("commerce.events.v1")
     other = Shop(shop.environment["STREAMER_BOOTSTRAP"], shop.prefix + "x.", shop.directory, partitions="2")
     assert other.run("topics", "--apply").returncode == 0
+    # The topics of the one, and the changelog of the other.
     other.environment["STREAMER_TOPIC_PREFIX"] = shop.prefix
+    other.environment["STREAMER_APPLICATION_ID"] = f"x.{other.settings.application_id}"
     ended = other.run("worker")
     assert ended.returncode == 1
     assert "partitions" in ended.stderr
-    assert events in ended.stderr or changelog_topic(other.settings.application_id) in ended.stderr
+    assert events in ended.stderr or changelog_topic(other.settings.group_id) in ended.stderr
 
 
 def changed_bundle(shop: Shop) -> Path:
@@ -130,9 +130,7 @@ def test_state_of_a_newer_version_stops_the_worker(shop: Shop) -> None:
     async def write() -> None:
         producer = AIOKafkaProducer(bootstrap_servers=shop.environment["STREAMER_BOOTSTRAP"])
         async with producer:
-            await producer.send_and_wait(
-                changelog_topic(shop.settings.application_id), newer, b"u1", partition=0
-            )
+            await producer.send_and_wait(changelog_topic(shop.settings.group_id), newer, b"u1", partition=0)
 
     asyncio.run(write())
     process = shop.start_worker()

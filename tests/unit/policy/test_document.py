@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -27,6 +28,11 @@ def test_the_example_is_a_policy() -> None:
     assert found is not None
     said = msgspec.convert(tomllib.loads(found.group(1)), PolicyFile)
     assert (said.daily_budget, said.holdout_share) == (50, 0.1)
+
+
+def test_a_byte_order_mark_before_the_policy_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_bytes(b"\xef\xbb\xbfweekly_cap = 3\n")
+    assert load_policy(tmp_path / "policy.toml", manifest(), 60).weekly_cap == 3
 
 
 @pytest.mark.parametrize("transition", Transition.__args__)

@@ -16,7 +16,7 @@ from schemas.dead_letter import (
 from schemas.decoding import content_type_of
 from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
-from schemas.topics import TOPICS, with_prefix
+from schemas.topics import TOPICS, given_topic, with_prefix
 
 ERROR = MalformedEventError("not-json", "The record is not JSON: ü.")
 
@@ -85,6 +85,22 @@ def test_a_long_message_is_cut_between_characters() -> None:
 def test_topics_carry_the_prefix_as_it_is() -> None:
     assert with_prefix("", "churn.dlq.v1") == "churn.dlq.v1"
     assert {with_prefix("eu.", topic.name) for topic in TOPICS} >= {"eu.churn.dlq.v1", "eu.churn.alerts.v1"}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "given", "meant"),
+    [
+        ("", "churn.dlq.v1", "churn.dlq.v1"),
+        ("eu.", "churn.dlq.v1", "eu.churn.dlq.v1"),
+        ("eu.", "eu.churn.dlq.v1", "eu.churn.dlq.v1"),
+        ("eu.", "eu.own-users-changelog", "eu.own-users-changelog"),
+        ("eu.", "us.churn.dlq.v1", "eu.us.churn.dlq.v1"),
+        ("churn.", "churn.dlq.v1", "churn.churn.dlq.v1"),
+        ("c", "commerce.events.v1", "ccommerce.events.v1"),
+    ],
+)
+def test_a_topic_is_always_that_of_the_deployment(prefix: str, given: str, meant: str) -> None:
+    assert given_topic(prefix, given) == meant
 
 
 def test_a_dead_letter_has_room_for_the_largest_event_and_its_headers() -> None:

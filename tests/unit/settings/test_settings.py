@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError
+from schemas.topics import with_prefix
+from streamer.kafka.topics import planned_topics
 from streamer.settings.document import SETTINGS_DOCUMENT, settings_table
 from streamer.settings.loading import load_settings
 from streamer.settings.settings import Settings
 from streamer.settings.sources import ENVIRONMENT_PREFIX
+from streamer.worker.run import worker_options
+from streamer.worker.stage.erasure_keys import mark_keys
 
 
 @pytest.fixture
@@ -41,6 +45,21 @@ def test_the_given_file_comes_before_the_named_one_before_the_default_one(direct
     assert load_settings(environment={}).partitions == 1
     assert load_settings(environment=named).partitions == 2
     assert load_settings(Path("given.toml"), named).partitions == 3
+
+
+def test_a_byte_order_mark_before_the_file_is_passed_over(directory: Path) -> None:
+    (directory / "streamer.toml").write_bytes(b"\xef\xbb\xbfpartitions = 7\n")
+    assert load_settings(environment={}).partitions == 7
+
+
+def test_the_prefix_separates_groups_transactions_and_changelogs() -> None:
+    wide, plain = Settings(topic_prefix="wide."), Settings()
+    assert wide.group_id == f"wide.{plain.application_id}"
+    one, other = worker_options(wide), worker_options(plain)
+    assert one.application_id != other.application_id
+    assert one.changelog_topic == with_prefix("wide.", other.changelog_topic)
+    assert not {plan.name for plan in planned_topics(wide, 1)} & {p.name for p in planned_topics(plain, 1)}
+    assert not set(mark_keys(wide)) & set(mark_keys(plain))
 
 
 @pytest.mark.usefixtures("directory")

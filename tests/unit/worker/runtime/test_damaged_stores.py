@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streamer.worker.runtime.damaged_stores import delete_damaged
-from streamer.worker.runtime.store import PartitionStore
+from streamer.worker.runtime.stores.damaged_stores import delete_damaged
+from streamer.worker.runtime.stores.store import PartitionStore
 from tests.unit.worker.runtime.test_local_stores import Stores
 
 USERS = {f"u{number}".encode(): random.Random(number).randbytes(400) for number in range(2_000)}
@@ -17,17 +17,11 @@ USERS = {f"u{number}".encode(): random.Random(number).randbytes(400) for number 
 def written(directory: Path) -> Path:
     """A closed store on disk; returns the folder of partition 1."""
     stores = Stores(directory)
-    stores.partitions.write(1, USERS.items(), 7)
+    stores.partitions.write(1, USERS.items(), 7, 0)
     stores.rocksdb._db_for_partition(1).flush()
     folder = stores.folder(1)
-    close(stores)
+    stores.close()
     return folder
-
-
-def close(stores: Stores) -> None:
-    for database in stores.rocksdb._dbs.values():
-        database.close()
-    stores.rocksdb._dbs.clear()
 
 
 def overwrite(file: Path, share: float) -> None:
@@ -47,7 +41,7 @@ def test_a_store_that_cannot_be_opened_is_deleted(tmp_path: Path, pattern: str) 
     stores = Stores(tmp_path)
     delete_damaged(stores.rocksdb, [0, 1])
     assert contents(stores.partitions) == {}
-    close(stores)
+    stores.close()
 
 
 def test_a_store_with_a_file_missing_is_deleted(tmp_path: Path) -> None:
@@ -56,7 +50,7 @@ def test_a_store_with_a_file_missing_is_deleted(tmp_path: Path) -> None:
     stores = Stores(tmp_path)
     delete_damaged(stores.rocksdb, [1])
     assert contents(stores.partitions) == {}
-    close(stores)
+    stores.close()
 
 
 def test_damage_found_while_reading_is_known_at_the_next_start(tmp_path: Path) -> None:
@@ -66,13 +60,13 @@ def test_damage_found_while_reading_is_known_at_the_next_start(tmp_path: Path) -
     delete_damaged(found.rocksdb, [1])
     with pytest.raises(Exception, match="Corruption"):
         contents(found.partitions)
-    close(found)
+    found.close()
     stores = Stores(tmp_path)
     delete_damaged(stores.rocksdb, [1])
     assert contents(stores.partitions) == {}
     delete_damaged(stores.rocksdb, [1])
     assert contents(stores.partitions) == {}
-    close(stores)
+    stores.close()
 
 
 def test_a_key_that_cannot_be_read_is_noted_as_well(tmp_path: Path) -> None:
@@ -83,7 +77,7 @@ def test_a_key_that_cannot_be_read_is_noted_as_well(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="Corruption"):
         list(map(read, USERS))
     assert [note.name for note in found.folder(1).parent.glob("*.damaged")] == ["users-1.damaged"]
-    close(found)
+    found.close()
 
 
 def test_what_is_right_or_in_use_is_kept(tmp_path: Path) -> None:
@@ -92,4 +86,4 @@ def test_what_is_right_or_in_use_is_kept(tmp_path: Path) -> None:
     delete_damaged(one.rocksdb, [1])
     delete_damaged(other.rocksdb, [1])
     assert contents(one.partitions) == USERS
-    close(one)
+    one.close()

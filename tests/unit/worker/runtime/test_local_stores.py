@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -17,9 +16,9 @@ from faust.stores.rocksdb import Store
 from streamer.core.erasure import ErasedUsers, Erasure
 from streamer.kafka.connection import Connection
 from streamer.worker.runtime.application import build_application
-from streamer.worker.runtime.local_stores import TRUSTED_S, ErasedFiles, delete_outdated, keep_only
 from streamer.worker.runtime.options import WorkerOptions
-from streamer.worker.runtime.store import PartitionStore, rocksdb_of
+from streamer.worker.runtime.stores.local_stores import ErasedFiles, keep_only
+from streamer.worker.runtime.stores.store import PartitionStore, rocksdb_of
 from tests.unit.worker.runtime.test_recovery import IdleStage
 
 USERS = [sha256(str(number).encode()).hexdigest()[:24].encode() for number in range(2_000)]
@@ -41,12 +40,17 @@ class Stores:
         self.rocksdb: Store = rocksdb_of(self.table)
         self.partitions = PartitionStore(self.table)
 
+    def close(self) -> None:
+        for database in self.rocksdb._dbs.values():
+            database.close()
+        self.rocksdb._dbs.clear()
+
     def folder(self, partition: int) -> Path:
         return self.rocksdb.partition_path(partition)
 
     def erase(self, partition: int, users: Iterable[bytes], *, restoring: bool = False) -> None:
         entries = [*MARKS.items(), *((user, None) for user in users)]
-        self.partitions.write(partition, entries, 9, restoring=restoring)
+        self.partitions.write(partition, entries, 9, 0, restoring=restoring)
 
     def in_files(self, partition: int) -> set[bytes]:
         """Users whose ids occur in the partition's files."""
@@ -62,7 +66,7 @@ def stores(tmp_path: Path) -> Stores:
     """Two partitions of users whose states RocksDB cannot compress."""
     made = Stores(tmp_path)
     for partition in (0, 1):
-        made.partitions.write(partition, [(user, os.urandom(2_400)) for user in USERS], 1)
+        made.partitions.write(partition, [(user, os.urandom(2_400)) for user in USERS], 1, 0)
         made.rocksdb._db_for_partition(partition).flush()
     return made
 
@@ -129,8 +133,8 @@ def test_a_partition_that_comes_back_during_a_compaction_opens_its_store(stores:
 
 
 def test_who_expires_is_left_to_rocksdb(stores: Stores) -> None:
-    stores.partitions.write(0, [(USERS[3], None), (USERS[4], b"state")], 9)
-    stores.partitions.write(1, MARKS.items(), 9)
+    stores.partitions.write(0, [(USERS[3], None), (USERS[4], b"state")], 9, 0)
+    stores.partitions.write(1, MARKS.items(), 9, 0)
     assert stores.notes() == []
 
 
@@ -146,13 +150,3 @@ def test_only_the_stores_of_assigned_partitions_stay(stores: Stores) -> None:
     assert stores.folder(0).exists()
     assert not stores.folder(1).exists()
     assert stores.notes() == []
-
-
-def test_a_store_that_may_have_missed_a_deletion_is_not_trusted(stores: Stores) -> None:
-    stores.rocksdb._dbs.clear()
-    for file in stores.folder(0).iterdir():
-        long_ago = time.time() - TRUSTED_S - 60
-        os.utime(file, (long_ago, long_ago))
-    delete_outdated(stores.rocksdb, [0, 1, 2])
-    assert not stores.folder(0).exists()
-    assert stores.folder(1).exists()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
-from faust.types import TP
+from faust.tables.recovery import Recovery
+from faust.types import TP, ConsumerT
 
+from schemas.errors import StateError
 from streamer.kafka.connection import Connection
 from streamer.worker.runtime.application import build_application
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.recovery import PositionRecovery, PositionTableManager
-from streamer.worker.runtime.store import PartitionStore
+from streamer.worker.runtime.stores.store import PartitionStore
 from streamer.worker.stage.protocol import BatchOutcome
 
 CHANGELOG = "app-users-changelog"
@@ -24,6 +28,7 @@ class Fetched(NamedTuple):
     offset: int
     key: bytes
     value: bytes | None
+    timestamp: int = 0
 
 
 class IdleStage:
@@ -87,12 +92,23 @@ def test_the_end_of_one_recovery_does_not_end_the_next(recovery: PositionRecover
 def test_writes_what_is_new_and_the_offset_it_reaches(recovery: PositionRecovery) -> None:
     tp = TP(CHANGELOG, 0)
     store = PartitionStore(recovery.tp_to_table[tp])
-    store.write(0, [(b"kept", b"newer"), (b"gone", b"x")], 3)
+    store.write(0, [(b"kept", b"newer"), (b"gone", b"x")], 3, 0)
     recovery.restore(
         tp, [Fetched(2, b"kept", b"older"), Fetched(4, b"added", b"1"), Fetched(6, b"gone", None)]
     )
     assert dict(store.items(0)) == {b"kept": b"newer", b"added": b"1"}
     assert recovery.tp_to_table[tp].persisted_offset(tp) == 6
+
+
+def test_a_store_beyond_the_end_of_its_changelog_is_refused(
+    recovery: PositionRecovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read_offsets(*_: object) -> None: ...
+
+    monkeypatch.setattr(Recovery, "_build_offsets", read_offsets)
+    stored = Counter({TP(CHANGELOG, 0): 9, TP(CHANGELOG, 1): 20})
+    with pytest.raises(StateError, match=r"partitions 1.*truncated.*STREAMER_DATA_DIR"):
+        asyncio.run(recovery._build_offsets(cast(ConsumerT, None), ACTIVE, stored, "active"))
 
 
 def test_writes_nothing_of_a_partition_that_is_not_being_recovered(recovery: PositionRecovery) -> None:

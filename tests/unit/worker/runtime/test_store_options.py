@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from faust.stores.rocksdb import RocksDBOptions
 
-from streamer.worker.runtime.store import ROCKSDB_OPTIONS, StoreOptions
+from streamer.worker.runtime.stores.store import ROCKSDB_OPTIONS, StoreOptions
 
 KINDS: tuple[type[RocksDBOptions], ...] = (StoreOptions, RocksDBOptions)
 USERS = 500

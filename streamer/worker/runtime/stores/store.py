@@ -11,8 +11,9 @@ from faust.tables import Table
 from faust.types import CollectionT
 
 from streamer.core.erasure import is_mark
-from streamer.worker.runtime.damaged_stores import note_damage
-from streamer.worker.runtime.local_stores import note_erasure
+from streamer.worker.runtime.stores.damaged_stores import note_damage
+from streamer.worker.runtime.stores.local_stores import note_erasure
+from streamer.worker.runtime.stores.store_origin import OF_THE_STORE, WITHOUT_LOG, put_followed
 
 # Faust's defaults (2 GiB of block cache and 192 MiB of write buffers for each partition) are for a
 # machine of its own. Here the stage holds what is hot, so each partition gets 48 MiB at most.
@@ -43,16 +44,6 @@ class StoreOptions(RocksDBOptions):
         blocks.set_index_type(rocksdict.BlockBasedIndexType.binary_search())
         options.set_block_based_table_factory(blocks)
         return options
-
-
-def _without_log() -> rocksdict.WriteOptions:
-    options = rocksdict.WriteOptions()
-    options.disable_wal = True  # pyright: ignore[reportAttributeAccessIssue] - a property, which the stub has as a method
-    return options
-
-
-# The changelog is the log: after a kill the store is that of an earlier moment, and recovery reads the rest.
-WRITE_OPTIONS = _without_log()
 
 
 class PartitionStore:
@@ -93,7 +84,7 @@ class PartitionStore:
             found = store._db_for_partition(partition).iter()
             found.seek_to_first()
             while found.valid():
-                if (key := found.key()) != store.offset_key:
+                if (key := found.key()) not in OF_THE_STORE:
                     yield key, found.value()
                 found.next()
             found.status()
@@ -106,12 +97,14 @@ class PartitionStore:
         partition: int,
         entries: Iterable[tuple[bytes, bytes | None]],
         changelog_offset: int | None,
+        followed_ms: int,
         *,
         restoring: bool = False,
     ) -> None:
         """Write ``entries`` (``None`` deletes), which reach up to ``changelog_offset``.
 
         An offset of ``None`` leaves the stored one: recovery then reads these entries once more.
+        ``followed_ms``: epoch milliseconds; with them the store has all that the changelog had then.
         ``restoring``: they are cut anywhere, also between an erased user's mark and deletion.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
@@ -129,7 +122,9 @@ class PartitionStore:
             note_erasure(store, partition)
         if changelog_offset is not None:
             batch.put(store.offset_key, str(changelog_offset).encode())
-        store._db_for_partition(partition).write(batch, WRITE_OPTIONS)
+        database = store._db_for_partition(partition)
+        put_followed(batch, database, followed_ms)
+        database.write(batch, WITHOUT_LOG)
 
 
 def use_larger_blocks(table: CollectionT) -> None:

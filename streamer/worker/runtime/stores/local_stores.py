@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -23,13 +22,6 @@ from streamer.kafka.topics import TABLE_NAME
 
 log = structlog.get_logger(__name__)
 
-TRUSTED_S: Final = 12 * 3600.0
-"""An older store is recovered from the changelog as a whole.
-
-A changelog forgets a deletion one day after its compaction (``delete.retention.ms``): a store that missed it
-would keep an erased user for ever.
-"""
-
 LEAST_PAUSE_S: Final = 10.0
 LOOK_EVERY_S: Final = 0.1
 PAUSE_PER_WORK: Final = 19.0
@@ -41,23 +33,13 @@ def note_erasure(store: Store, partition: int) -> None:
     _note_of(store.partition_path(partition)).touch()
 
 
-def delete_outdated(store: Store, partitions: Iterable[int]) -> None:
-    """Delete those of these stores that have not been written to for :data:`TRUSTED_S`."""
-    for partition in partitions:
-        folder = store.partition_path(partition)
-        newest = max((file.stat().st_mtime for file in folder.glob("*")), default=None)
-        if newest is not None and time.time() - newest > TRUSTED_S:
-            log.info("local store is outdated: recovered from the changelog", partition=partition)
-            _delete(folder)
-
-
 def keep_only(store: Store, partitions: Collection[int]) -> None:
     """Delete all stores but those of ``partitions``: somebody else's now, and erasures would pass them by."""
     kept = {store.partition_path(partition) for partition in partitions}
     for folder in store.partition_path(0).parent.glob(f"{TABLE_NAME}-*.db"):
         if folder not in kept:
             log.info("local store deleted: the partition is elsewhere", store=folder.name)
-            _delete(folder)
+            delete_store(folder)
 
 
 class ErasedFiles:
@@ -118,7 +100,8 @@ def _compact(database: rocksdict.Rdict) -> None:
     database.compact_range(None, None, options)
 
 
-def _delete(folder: Path) -> None:
+def delete_store(folder: Path) -> None:
+    """Delete the closed store in ``folder``, and what was noted of it."""
     shutil.rmtree(folder)
     _note_of(folder).unlink(missing_ok=True)
 
