@@ -23,7 +23,7 @@ from schemas.decoding import EARLIEST_TIMESTAMP_MS
 from schemas.event import Event, Item
 from streamer.data.datasets.ordering import in_order
 from streamer.data.datasets.source_file import csv_rows, require_file, wrong_cell
-from streamer.data.files.fields import LATEST_RECORD_MS
+from streamer.data.files.formats.fields import LATEST_RECORD_MS
 
 EXPECTED: Final = "events.csv: timestamp, visitorid, event, itemid, transactionid"
 _TYPES: Final = {"view": "view", "addtocart": "add_to_cart", "transaction": "purchase"}

@@ -10,10 +10,10 @@ from schemas.decoding import MAX_AHEAD_MS
 from schemas.errors import InputFileError
 from schemas.event import Event
 from streamer.data.files.counts import ReadCounts
-from streamer.data.files.csv_rows import csv_rows
+from streamer.data.files.formats.csv_rows import csv_rows
+from streamer.data.files.formats.ndjson_lines import ndjson_rows
+from streamer.data.files.formats.parquet_rows import parquet_rows
 from streamer.data.files.kind import kind_of
-from streamer.data.files.ndjson_lines import ndjson_rows
-from streamer.data.files.parquet_rows import parquet_rows
 from streamer.data.files.rows import LeftOut, Row
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import InputFileError
-from streamer.data.files.fields import COLUMNS, REQUIRED_COLUMNS
+from streamer.data.files.formats.fields import COLUMNS, REQUIRED_COLUMNS
 from streamer.data.files.spellings import folded
 
 _SHOWN_NAMES = 20

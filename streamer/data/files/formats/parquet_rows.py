@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.errors import InputFileError
-from streamer.data.files.columns import columns_of
-from streamer.data.files.fields import IDENTIFIER_COLUMNS, ITEM_COLUMNS, NUMBER_COLUMNS, row_event
+from streamer.data.files.formats.columns import columns_of
+from streamer.data.files.formats.fields import IDENTIFIER_COLUMNS, ITEM_COLUMNS, NUMBER_COLUMNS, row_event
 from streamer.data.files.kind import files_extra
 from streamer.data.files.rows import Row
 

@@ -6,7 +6,7 @@ import csv
 import re
 from typing import Final, NamedTuple
 
-from streamer.data.files.fields import REQUIRED_COLUMNS
+from streamer.data.files.formats.fields import REQUIRED_COLUMNS
 from streamer.data.files.spellings import folded
 
 _SEPARATORS: Final = (",", ";", "\t", "|")

@@ -12,7 +12,7 @@ from schemas.decoding import MAX_AHEAD_MS, event_of_fields
 from schemas.errors import MalformedEventError
 from schemas.event import EVENT_TYPE_CODES, Event, Item, Skipped, StrictEventMessage
 from schemas.timestamps import format_timestamp
-from streamer.data.files.epoch import LATEST_MS, kind_of_time, time_advice
+from streamer.data.files.formats.epoch import LATEST_MS, kind_of_time, time_advice
 from streamer.data.files.rows import FUTURE, UNKNOWN_TYPE, LeftOut, Row, Unreadable
 
 COLUMNS: Final = StrictEventMessage.__struct_fields__

@@ -14,11 +14,11 @@ import msgspec
 
 from schemas.errors import InputFileError
 from schemas.event import MAX_EVENT_BYTES
-from streamer.data.files.columns import columns_of
-from streamer.data.files.csv_dialect import dialect_of, named_separator
-from streamer.data.files.fields import NUMBER_COLUMNS, REQUIRED_COLUMNS, is_unknown_type, row_event
+from streamer.data.files.formats.columns import columns_of
+from streamer.data.files.formats.csv_dialect import dialect_of, named_separator
+from streamer.data.files.formats.fields import NUMBER_COLUMNS, REQUIRED_COLUMNS, is_unknown_type, row_event
+from streamer.data.files.formats.ndjson_lines import without_nan
 from streamer.data.files.kind import Compression
-from streamer.data.files.ndjson_lines import without_nan
 from streamer.data.files.rows import Row, Unreadable
 from streamer.data.files.streams import reading
 

@@ -1,0 +1,1 @@
+"""Rows of each format that files of events come in: their dialects, their columns, their times."""
