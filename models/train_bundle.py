@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.bundle.agreement import check_agreement, differences
-from models.bundle.export import alert_graph, arena_graphs, older_step_graph, query_graph, write_bundle
+from models.bundle.export import alert_graph, query_graph, transformer_graphs, write_bundle
 from models.bundle.golden import golden_vectors
 from models.bundle.manifest import manifest_of
 from models.bundle.reference import reference_point
@@ -32,7 +32,7 @@ from models.selection.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of
 from models.selection.columns import choose_columns
 from models.selection.validation import Validated, questions, validate, validation_cuts
 from models.selection.variants import FINAL_FIT
-from schemas.bundle.manifest import ALERT_NAME, QUERY_NAME, STEP_NAME, Manifest
+from schemas.bundle.manifest import ALERT_NAME, QUERY_NAME, Manifest
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp
 
@@ -97,10 +97,8 @@ def train_bundle(
     typical = cut_moments(histories, validation_cuts(task), task.active_ms)
     reference = reference_point(network, platt, histories, typical)
     run.report.done(BUNDLE, 1)
-    step = older_step_graph(network)
     graphs = {
-        STEP_NAME: step,
-        **arena_graphs(network, step),
+        **transformer_graphs(network),
         QUERY_NAME: query_graph(network, platt),
     }
     if heads is not None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.bundle.export import alert_graph, arena_graphs, older_step_graph, query_graph, write_bundle
+from models.bundle.export import alert_graph, query_graph, transformer_graphs, write_bundle
 from models.bundle.golden import golden_vectors
 from models.data.histories import Histories, aggregates_at
 from models.fit.calibration import Platt
@@ -28,7 +28,6 @@ from models.recipe import Size
 from schemas.bundle.manifest import (
     ALERT_NAME,
     QUERY_NAME,
-    STEP_NAME,
     AlertHeads,
     ArenaPrecision,
 )
@@ -73,10 +72,8 @@ def graphs_bundle() -> Made:
         NextCategory(SIZE, torch.rand(SIZE.category_buckets)),
     )
     _draw(network, heads)
-    step = older_step_graph(network)
     graphs = {
-        STEP_NAME: step,
-        **arena_graphs(network, step),
+        **transformer_graphs(network),
         QUERY_NAME: query_graph(network, PLATT),
         ALERT_NAME: alert_graph(network, heads),
     }

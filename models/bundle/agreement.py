@@ -20,7 +20,6 @@ from models.network.query_head import Query
 from models.network.rebuild import Rebuild
 from models.network.sequences import hidden_after, sequences_of
 from models.network.step import Step
-from models.older_step import OlderStep
 from schemas.bundle.manifest import ALERT_NAME, ARENA_REBUILD_NAMES, ARENA_STEP_NAMES, QUERY_NAME, STEP_NAME
 from schemas.bundle.shared_weights import with_weights
 from schemas.errors import BundleError
@@ -47,7 +46,6 @@ def differences(
     newest = histories.starts[users + 1] - 1
     inputs = _inputs(network, histories, newest)
     modules: dict[str, nn.Module] = {
-        STEP_NAME: OlderStep(network.transformer),
         **{name: Step(network.transformer) for name in ARENA_STEP_NAMES.values()},
         **{name: Rebuild(network.transformer) for name in ARENA_REBUILD_NAMES.values()},
         QUERY_NAME: Query(network.head, platt.slope, platt.intercept),
@@ -58,6 +56,7 @@ def differences(
     complete = {
         name: with_weights(graph, graphs[STEP_NAME]) if name in lacking else graph
         for name, graph in graphs.items()
+        if name != STEP_NAME
     }
     return {name: _difference(modules[name].eval(), graph, inputs) for name, graph in complete.items()}
 

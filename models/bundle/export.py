@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from models.bundle.graph_edits import in_fp32, without_shared, without_traces
+from models.bundle.graph_edits import in_fp32, shared_weights, without_shared, without_traces
 from models.bundle.model_card import model_card
 from models.fit.calibration import Platt
 from models.heads.heads import Heads
@@ -23,7 +23,6 @@ from models.network.network import Network
 from models.network.query_head import Query
 from models.network.rebuild import Rebuild
 from models.network.step import Step
-from models.older_step import OlderStep
 from schemas.bundle.golden import Golden, encode_golden
 from schemas.bundle.manifest import (
     ALERT_NAME,
@@ -46,28 +45,12 @@ _USERS: Final = Dim("users", min=1, max=1 << 20)
 _SLOTS: Final = Dim("slots", min=1, max=1 << 24)
 
 
-def older_step_graph(network: Network) -> bytes:
-    """The ONNX graph of one event a user as programs before the arena read it.
-
-    See :class:`~models.older_step.OlderStep`. The graphs of an arena find their weights in it.
-    """
-    size = network.transformer.size
-    arena = torch.zeros(5, size.layers, 2, size.window, size.width)
-    return _graph(
-        OlderStep(network.transformer),
-        (*_one_event(3), arena),
-        dict.fromkeys(("codes", "numbers", "position", "slot"), _USERS),
-        ("hidden", "rows"),
-        {"arena": _SLOTS},
-    )
-
-
-def arena_graphs(network: Network, weights: bytes) -> dict[str, bytes]:
+def transformer_graphs(network: Network) -> dict[str, bytes]:
     """The ONNX graphs of one event a user and of all of a user's last tokens, over arenas of each precision.
 
     See :class:`~models.network.step.Step` and :class:`~models.network.rebuild.Rebuild`, with inputs
-    ``arena_0`` to the last layer's and outputs ``written_0`` likewise. Weights that the graph ``weights``
-    holds too are left out.
+    ``arena_0`` to the last layer's and outputs ``written_0`` likewise. The weights that they share lie in a
+    graph of their own, ``STEP_NAME``.
     """
     size = network.transformer.size
     layers = range(size.layers)
@@ -92,6 +75,7 @@ def arena_graphs(network: Network, weights: bytes) -> dict[str, bytes]:
             ("hidden", *(f"written_{layer}" for layer in layers)),
             {f"arena_{layer}": rows for layer in layers},
         )
+        weights = graphs.setdefault(STEP_NAME, shared_weights(complete))
         graph = without_shared(complete, weights)
         graphs |= {names["fp16"]: graph, names["fp32"]: in_fp32(graph)}
     return graphs

@@ -8,6 +8,16 @@ from onnx import TensorProto
 from schemas.bundle.manifest import SHARED_WEIGHTS
 
 
+def shared_weights(graph: bytes) -> bytes:
+    """A graph of nothing but the ``SHARED_WEIGHTS`` of ``graph``: where others find theirs."""
+    model = onnx.load_from_string(graph)
+    held = [tensor for tensor in model.graph.initializer if tensor.name.startswith(SHARED_WEIGHTS)]
+    for part in ("node", "initializer", "input", "output", "value_info"):
+        model.graph.ClearField(part)
+    model.graph.initializer.extend(held)
+    return model.SerializeToString(deterministic=True)
+
+
 def without_shared(graph: bytes, weights: bytes) -> bytes:
     """``graph`` without the ``SHARED_WEIGHTS`` that the graph ``weights`` holds alike."""
     model, source = onnx.load_from_string(graph), onnx.load_from_string(weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
@@ -14,10 +15,6 @@ from streamer.core.history.aggregates import COLUMN, count_late, empty
 from streamer.core.history.token import PURCHASE, as_array, newest_action
 
 STATE_VERSION = 2
-"""Version 1 wrote out the aggregates of an empty past as well."""
-
-READ_VERSIONS = (STATE_VERSION - 1, STATE_VERSION)
-"""While workers are upgraded one by one, what the older ones wrote is read by the newer ones."""
 
 _COLUMN = struct.Struct("<d")
 _LAST_AT = 8 * COLUMN["last_time"]
@@ -80,6 +77,13 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
         return np.frombuffer(self.curve).tolist()
 
 
+UPGRADES: Mapping[int, Callable[[UserState], None]] = {}
+"""How a state of the version before, by its number, becomes one of this version, in place.
+
+While workers are upgraded one by one, what the older ones wrote is read by the newer ones. A new version
+appends fields with defaults; what they are for a state that lacks them is set here.
+"""
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(UserState)
 _parts_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -91,7 +95,7 @@ def encode_state(state: UserState) -> bytes:
 
 
 def decode_state(stored: bytes) -> UserState:
-    """The state in ``stored``, of this version or the one before; it is written back in this one.
+    """The state in ``stored``, of this version or of one in :data:`UPGRADES`; it is written back in this one.
 
     Raises:
         StateError: the bytes are damaged or were written by another version of this program.
@@ -100,7 +104,7 @@ def decode_state(stored: bytes) -> UserState:
         state = _decoder.decode(stored)
     except (msgspec.MsgspecError, RecursionError) as error:
         version = _stored_version(stored)
-        if version is not None and version not in READ_VERSIONS:
+        if version is not None and version != STATE_VERSION and version not in UPGRADES:
             raise _other_version(version) from error
         raise StateError(
             f"a stored user state is damaged ({error}); delete the local store so that it is recovered "
@@ -112,11 +116,11 @@ def decode_state(stored: bytes) -> UserState:
 
 
 def _bring_up(state: UserState) -> None:
-    if state.version not in READ_VERSIONS:
+    upgrade = UPGRADES.get(state.version)
+    if upgrade is None:
         raise _other_version(state.version)
+    upgrade(state)
     state.version = STATE_VERSION
-    if state.base == NO_AGGREGATES:
-        state.base = b""
 
 
 def _stored_version(stored: bytes) -> int | None:
@@ -132,7 +136,5 @@ def _other_version(version: int) -> StateError:
         if version > STATE_VERSION
         else "let the release in between run first, for an hour, in which it writes every state anew"
     )
-    return StateError(
-        f"a stored user state has version {version}, this program reads the versions "
-        f"{READ_VERSIONS[0]} and {READ_VERSIONS[1]}; {repair}"
-    )
+    readable = " and ".join(str(each) for each in (*UPGRADES, STATE_VERSION))
+    return StateError(f"a stored user state has version {version}, this program reads {readable}; {repair}")

@@ -8,13 +8,12 @@ import pytest
 
 from schemas.errors import StateError
 from schemas.units import DAY_MS
+from streamer.core import user_state
 from streamer.core.alerts.alert_state import AlertState, Episode
 from streamer.core.alerts.policy import Policy
 from streamer.core.engine.partition import REVIEW_SPREAD_MS
 from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import (
-    NO_AGGREGATES,
-    READ_VERSIONS,
     STATE_VERSION,
     UserState,
     decode_state,
@@ -33,45 +32,49 @@ def stored_version(stored: bytes) -> int:
     return msgspec.msgpack.decode(stored)[0]
 
 
-@pytest.mark.parametrize("version", READ_VERSIONS)
-def test_states_of_this_version_and_of_the_one_before_are_read(version: int) -> None:
-    few, many = (
-        decode_state((STORED / f"version-{version}-{user}.msgpack").read_bytes()) for user in ("few", "many")
-    )
-    assert (few.placed, few.base, few.past) == (3, b"", NO_AGGREGATES)
-    assert np.frombuffer(few.running)[COLUMN["purchases"]] == 3
-    assert (many.placed, len(many.ring) // 26) == (12, FixedModel.ring_tokens)
-    assert np.frombuffer(many.past)[COLUMN["events"]] == 4
-    for state in (few, many):
-        assert state.alert_state.episode is not None
-        assert state.model == FixedModel.identity
-
-
 @pytest.mark.parametrize("user", ["few", "many"])
-def test_what_was_read_is_written_in_this_version(user: str) -> None:
-    before, after = ((STORED / f"version-{version}-{user}.msgpack").read_bytes() for version in READ_VERSIONS)
-    read, written = decode_state(before), decode_state(after)
-    assert stored_version(encode_state(read)) == STATE_VERSION
-    assert encode_state(written) == after, "the layout has changed without a new version"
-    # The stamp names the version, so that it differs is what makes the user looked at again.
-    read.alert_state.stamp = written.alert_state.stamp
-    assert encode_state(read) == after
+def test_the_layout_of_states_does_not_change_without_a_new_version(user: str) -> None:
+    stored = (STORED / f"version-{STATE_VERSION}-{user}.msgpack").read_bytes()
+    state = decode_state(stored)
+    assert encode_state(state) == stored
+    assert np.frombuffer(state.running)[COLUMN["purchases"]] == 3 or state.placed == 12
+    assert state.alert_state.episode is not None
+    assert state.model == FixedModel.identity
 
 
-def test_every_state_of_the_version_before_is_written_anew_within_the_hour() -> None:
+@pytest.fixture
+def next_version(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A program of the version after, which keeps the risk in percent."""
+
+    def in_percent(state: UserState) -> None:
+        state.risk *= 100
+
+    monkeypatch.setattr(user_state, "UPGRADES", {STATE_VERSION: in_percent})
+    monkeypatch.setattr(user_state, "STATE_VERSION", STATE_VERSION + 1)
+    return STATE_VERSION + 1
+
+
+def test_a_state_of_the_version_before_is_read_and_brought_up(next_version: int) -> None:
+    state = decode_state(encode_state(UserState(risk=0.25)))
+    assert (state.version, state.risk) == (next_version, 25.0)
+    assert stored_version(encode_state(state)) == next_version
+
+
+def test_every_state_of_the_version_before_is_written_anew_within_the_hour(next_version: int) -> None:
     policy = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=28 * DAY_MS, least_active_days=1)
     run = PartitionDriver.of(policy, FixedModel())
     for user in ("few", "many"):
-        run.table[user] = (STORED / f"version-{READ_VERSIONS[0]}-{user}.msgpack").read_bytes()
+        run.table[user] = (STORED / f"version-{STATE_VERSION}-{user}.msgpack").read_bytes()
     run.clock_ms = STORED_AT_MS
+    # A new version is among the rules that stamps name.
+    run.rules = run.rules._replace(any_event_returns=True)
     run.recover()
     run.process([], STORED_AT_MS + REVIEW_SPREAD_MS + 60_001)
-    assert {stored_version(stored) for stored in run.table.values()} == {STATE_VERSION}
+    assert {stored_version(stored) for stored in run.table.values()} == {next_version}
 
 
-def test_state_of_a_version_too_old_names_the_release_in_between() -> None:
-    state = UserState()
-    state.version = READ_VERSIONS[0] - 1
+def test_a_state_of_two_versions_before_names_the_release_in_between() -> None:
+    state = UserState(version=STATE_VERSION - 1)
     with pytest.raises(StateError, match=f"version {state.version}.*release in between"):
         decode_state(encode_state(state))
 

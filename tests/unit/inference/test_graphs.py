@@ -31,13 +31,12 @@ from streamer.core.history.aggregates import empty, fold
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array
 from streamer.core.model.features import features_at
-from streamer.core.model.outlook import NO_OUTLOOK
 from streamer.core.model.transformer_inputs import TransformerInputs
 from streamer.inference.bundle import load_bundle
 from streamer.inference.graphs.transformer_graphs import without_rebuild
 from streamer.inference.key_values.arena_cache import ArenaCache
 from streamer.inference.risk_model import OnnxRiskModel
-from tests.bundles import DEMO_BUNDLE, Shopper, rewrite
+from tests.bundles import Shopper, rewrite
 from tests.graphs_bundle import PLATT, graphs_bundle, loaded
 
 RING = 63
@@ -62,7 +61,7 @@ def shoppers(lengths: Sequence[int]) -> list[Shopper]:
 def test_torch_and_onnx_agree_on_every_graph() -> None:
     made = graphs_bundle()
     found = differences(made.network, PLATT, made.heads, made.graphs, made.histories)
-    assert found.keys() == {STEP_NAME, QUERY_NAME, ALERT_NAME, *IN_ARENA}
+    assert found.keys() == {QUERY_NAME, ALERT_NAME, *IN_ARENA}
     check_agreement(found)
     with pytest.raises(BundleError, match=r"alert\.onnx differs from the trained network"):
         check_agreement({**found, ALERT_NAME: 1e-3})
@@ -78,7 +77,7 @@ def test_a_graph_of_other_weights_is_noticed(name: str) -> None:
     graphs = {**made.graphs, name: model.SerializeToString()}
     found = differences(made.network, PLATT, made.heads, graphs, made.histories)
     # The graphs of an arena have no weights of their own, only what is made of them.
-    differing = {STEP_NAME, *IN_ARENA} if name == STEP_NAME else {name}
+    differing = set(IN_ARENA) if name == STEP_NAME else {name}
     assert {other for other, difference in found.items() if difference > tolerance(other)} == differing
 
 
@@ -249,19 +248,6 @@ def test_a_vocabulary_that_does_not_fit_is_refused(bundle: Path) -> None:
         (bundle / MANIFEST_NAME).write_bytes(msgspec.json.encode({**manifest, "alert": alert}))
         with pytest.raises(BundleError, match="the alert graph's vocabulary does not fit"):
             load_bundle(bundle)
-
-
-def test_a_bundle_from_before_these_graphs_still_serves(tmp_path: Path) -> None:
-    old = Path(shutil.copytree(DEMO_BUNDLE, tmp_path / "bundle"))
-    manifest = msgspec.json.decode((old / MANIFEST_NAME).read_bytes())
-    for name in (ALERT_NAME, *IN_ARENA):
-        del manifest["sha256"][name]
-    manifest.pop("alert", None)
-    (old / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
-    model = OnnxRiskModel(load_bundle(old), 4)
-    person = shoppers([40])[0]
-    hidden = model.encode([person.encoding(appended=True)])
-    assert model.outlook(hidden, np.zeros((1, 36), np.float32), [person.ring]) == [NO_OUTLOOK]
 
 
 def test_a_bundle_stays_small() -> None:

@@ -52,14 +52,12 @@ def encode_record(clock_ms: int, topics: SourceTopics | None, model: TakenUp | N
 
 
 def decode_record(stored: bytes) -> PartitionRecord:
-    """The record in ``stored``, of this version or the one before.
+    """The record in ``stored``.
 
     Raises :class:`~schemas.errors.StateError` where it is damaged, or of a newer version.
     """
     try:
-        found = msgspec.msgpack.decode(stored, type=int | list[msgspec.Raw])
-        if isinstance(found, int):
-            return PartitionRecord(1, found)
+        found = msgspec.msgpack.decode(stored, type=list[msgspec.Raw])
         version = msgspec.msgpack.decode(found[0], type=int)
         if version == RECORD_VERSION:
             return msgspec.msgpack.decode(stored, type=PartitionRecord)

@@ -12,7 +12,6 @@ from models.network.query_head import BINS, FeatureEncoding, survival_logit
 from models.network.sequences import Sequences, hidden_after, in_few_pieces
 from models.network.step import Step
 from models.network.transformer import Block, Transformer
-from models.older_step import OlderStep
 from models.recipe import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from streamer.core.model.transformer_inputs import NUMBERS
 
@@ -47,22 +46,6 @@ def test_steps_equal_the_whole_history() -> None:
         hidden, *arenas = step(
             codes[:, position], numbers[:, position], torch.full((3,), position), slots, *arenas
         )
-        torch.testing.assert_close(hidden, expected[:, position], atol=2e-6, rtol=1e-5)
-
-
-@torch.no_grad()
-def test_the_older_step_gives_what_the_step_gives() -> None:
-    whole = transformer()
-    older = OlderStep(whole)
-    codes, numbers = inputs(3, 40)
-    arena = torch.randn(5, SMALL.layers, 2, SMALL.window, SMALL.width)
-    slots = torch.tensor([4, 0, 2])
-    expected = whole(codes, numbers)
-    for position in range(40):
-        hidden, rows = older(
-            codes[:, position], numbers[:, position], torch.full((3,), position), slots, arena
-        )
-        arena[slots, :, :, position % SMALL.window] = rows
         torch.testing.assert_close(hidden, expected[:, position], atol=2e-6, rtol=1e-5)
 
 
