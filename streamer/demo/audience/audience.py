@@ -107,10 +107,15 @@ class Audience:
 
     def _chart_point(self) -> ChartPoint | None:
         clock_ms = self.clock_ms
-        if clock_ms is None or (self.chart and self.chart[-1].at_ms >= clock_ms):
+        if clock_ms is None:
             return None
         active_days = self.manifest.churn_definition.active_days
         point = ChartPoint(clock_ms, *self.population.band_counts(active_days))
+        if self.chart and point == self.chart[-1]:
+            return None
+        if self.chart and point.at_ms == self.chart[-1].at_ms:
+            # The partitions behind are catching up with the same moment.
+            self.chart.pop()
         self.chart.append(point)
         return point
 

@@ -41,7 +41,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     ``committed`` of ``total`` events have gone through the worker, at ``events_per_s``, the mean of the
     last seconds. ``alerts`` came since the frame before, at most a handful, ascending by their moment; none
-    is later than ``clock_ms``.
+    is later than ``clock_ms``. A ``point`` at the moment of the one before takes its place.
     """
 
     phase: Phase

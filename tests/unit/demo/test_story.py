@@ -67,7 +67,17 @@ def test_nothing_in_a_frame_is_later_than_its_clock(audience: Audience) -> None:
     assert frame.clock_ms == day(55)
     assert frame.point is not None
     assert frame.point.at_ms == day(55)
-    assert max(line.at_ms for line in frame.alerts) <= frame.clock_ms
+    assert max(line.at_ms for line in frame.alerts) == day(55)
+
+
+def test_a_point_of_the_chart_is_renewed_while_the_other_partitions_catch_up(audience: Audience) -> None:
+    assert audience.next_frame().point == (renewed := audience.chart[-1])
+    late = score("9", day(40), 0.9, partition=1)
+    audience.take_score(b"9", encode_score(late))
+    point = audience.next_frame().point
+    assert point is not None
+    assert (point.at_ms, point.critical) == (renewed.at_ms, renewed.critical + 1)
+    assert audience.chart == [point]
 
 
 def test_the_clock_ends_with_the_data(audience: Audience) -> None:
