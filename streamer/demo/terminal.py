@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -15,10 +15,18 @@ from rich.text import Text
 
 from schemas.timestamps import format_timestamp
 from streamer.demo.audience.frame import AlertLine, Frame
+from streamer.demo.wording import Tone
 
 NEWEST = 6
 LINE_EVERY_S = 5.0
-STYLES = {"watch": "yellow", "high": "dark_orange", "critical": "red", "resolved": "green"}
+STYLES: Final[dict[Tone, str]] = {
+    "watch": "yellow",
+    "high": "dark_orange",
+    "critical": "red",
+    "returned": "green",
+    "gone": "bold",
+    "over": "dim",
+}
 
 
 class Display(Protocol):
@@ -60,8 +68,8 @@ class TerminalDisplay:
         progress = Table.grid(expand=True, padding=(0, 2, 0, 0))
         progress.add_column(ratio=1)
         progress.add_column(justify="right")
-        rate = f"{frame.committed:,} of {frame.total:,} baskets, {frame.events_per_s:,.0f} a second"
-        progress.add_row(ProgressBar(total=max(frame.total, 1), completed=frame.committed), Text(rate))
+        bar = ProgressBar(total=max(frame.total, 1), completed=frame.committed)
+        progress.add_row(bar, Text(_progress(frame)))
         counts = Text.assemble(
             f"{frame.users:,} households · {sum(frame.open.values()):,} alerts open: ",
             (f"{frame.open['critical']:,} critical", STYLES["critical"]),
@@ -76,8 +84,7 @@ class TerminalDisplay:
     def _alerts(self) -> Table:
         lines = Table.grid(padding=(0, 2, 0, 0))
         for line in self._newest:
-            style = STYLES.get(line.kind, STYLES[line.band])
-            lines.add_row(Text(_day(line.at_ms), style="dim"), Text(line.words, style=style))
+            lines.add_row(Text(_day(line.at_ms), style="dim"), Text(line.words, style=STYLES[line.tone]))
         return lines
 
 
@@ -96,13 +103,18 @@ class PlainDisplay:
             click.echo(frame.doing)
         if frame.committed:
             click.echo(
-                f"{frame.committed:,} of {frame.total:,} baskets, {frame.events_per_s:,.0f} a second, "
-                f"{sum(frame.open.values()):,} alerts open, {frame.raised:,} raised, "
-                f"{frame.resolved:,} resolved"
+                f"{_progress(frame)}, {sum(frame.open.values()):,} alerts open, "
+                f"{frame.raised:,} raised, {frame.resolved:,} resolved"
             )
         for line in frame.alerts[-1:]:
             click.echo(f"  {_day(line.at_ms)} {line.words}")
         self._doing, self._next = frame.doing, monotonic() + LINE_EVERY_S
+
+
+def _progress(frame: Frame) -> str:
+    baskets = f"{frame.committed:,} of {frame.total:,} baskets"
+    # The summary tells the speed of the whole.
+    return baskets if frame.phase == "done" else f"{baskets}, {frame.events_per_s:,.0f} a second"
 
 
 def _day(epoch_ms: int) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, assert_never
+from typing import Final, Literal, assert_never
 
-from schemas.alert import Alert, DriverCode, DriverMessage, ExpectedValue
+from schemas.alert import Alert, Band, DriverCode, DriverMessage, ExpectedValue
 from schemas.units import DAY_MS
 from streamer.demo.judgement.evaluation import Confrontation, Evaluation
+
+Tone = Band | Literal["returned", "gone", "over"]
+"""What a colour stands for: a band of risk, a household that came back or stayed away, or an end as such."""
 
 SILENCE_CODES: Final[tuple[DriverCode, ...]] = ("days_since_last_purchase", "days_since_last_event")
 """Drivers that say how long a household has been silent."""
@@ -135,6 +138,21 @@ def resolution(alert: Alert) -> str:
             return "no longer at risk"
 
 
+def tone_and_label(alert: Alert) -> tuple[Tone, str]:
+    """What a revision comes to, in a word or two: the band of an open alert, how a resolved one ended."""
+    if alert.data.status == "open":
+        return alert.data.band, alert.data.band
+    match alert.data.reason:
+        case "purchase" | "late_event":
+            return "returned", "came back"
+        case "expired":
+            return "gone", "stayed away"
+        case "erased":
+            return "over", "erased"
+        case _:
+            return "over", "less at risk"
+
+
 def outcome_in_words(
     alert_ms: int, next_purchase_ms: int | None, clock_ms: int, horizon_days: float
 ) -> tuple[str, str]:
@@ -150,8 +168,8 @@ def outcome_in_words(
         return "gone", f"Shopped again only {in_days(after)} after the alert."
     since = (clock_ms - alert_ms) / DAY_MS
     if clock_ms - alert_ms > horizon_ms:
-        return "gone", f"Not seen again in the {in_days(since)} since the alert."
-    return "open", f"Not seen in the {in_days(since)} since the alert; too early to tell."
+        return "gone", f"Not seen again since the alert, {in_days(since)} ago."
+    return "open", f"Not seen since the alert, {in_days(since)} ago; too early to tell."
 
 
 def evaluation_in_words(evaluation: Evaluation) -> list[str]:
@@ -186,6 +204,7 @@ def confrontation_in_words(confrontation: Confrontation) -> list[str]:
         )
     if confrontation.too_late_to_judge:
         lines.append(
-            f"{confrontation.too_late_to_judge:,} later alerts stay open: the data end before their horizon."
+            f"{confrontation.too_late_to_judge:,} later alerts are not judged, open or not: the data end "
+            f"before their {confrontation.horizon_days:g} days are over."
         )
     return lines

@@ -25,6 +25,8 @@ class AlertLog:
         self._curves: dict[str, tuple[RiskPoint, ...]] = {}
         self._kinds: Counter[str] = Counter()
         self._open: Counter[Band] = Counter()
+        self.clock_ms: int | None = None
+        """The latest moment of a revision; ``None`` before the first."""
 
     def take(self, alert: Alert) -> bool:
         """Take a revision in; ``False`` for one that is known or overtaken."""
@@ -37,6 +39,8 @@ class AlertLog:
             self._open[alert.data.band] += 1
         revisions.append(alert)
         self.newest.append(alert)
+        at_ms = parse_timestamp(alert.time)
+        self.clock_ms = at_ms if self.clock_ms is None else max(self.clock_ms, at_ms)
         self._kinds[alert.type] += 1
         return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from time import monotonic
 
 import msgspec
@@ -12,11 +11,11 @@ from schemas.bundle.manifest import Manifest
 from schemas.score import Score
 from streamer.demo.audience.alert_log import ESCALATED, RAISED, RESOLVED, AlertLog
 from streamer.demo.audience.frame import AlertLine, ChartPoint, Frame, Phase, alert_line
+from streamer.demo.audience.rate import CommitRate
 from streamer.demo.judgement.households import Households
 from streamer.demo.judgement.population import Population
 
 ALERTS_A_FRAME = 5
-RATE_WINDOW_S = 3.0
 
 _scores = msgspec.json.Decoder(Score)
 _alerts = msgspec.json.Decoder(Alert)
@@ -45,7 +44,7 @@ class Audience:
         self.first_alert_at: float | None = None
         """``time.monotonic()`` when the first alert was read."""
         self._shown = 0
-        self._commits: deque[tuple[float, int]] = deque()
+        self._rate = CommitRate()
 
     def take_score(self, key: bytes | None, value: bytes | None) -> None:
         """One record of the scores topic; a null value is an erased user."""
@@ -65,18 +64,22 @@ class Audience:
         if self.first_alert_at is None:
             self.first_alert_at = monotonic()
 
-    def commit(self, events: int) -> None:
-        """Note how many events the worker has committed so far."""
-        now = monotonic()
-        self.committed = events
-        self._commits.append((now, events))
-        while now - self._commits[0][0] > RATE_WINDOW_S:
-            self._commits.popleft()
+    def commit(self, events: int, at_s: float) -> None:
+        """Note how many events the worker has committed by ``at_s``; a number that falls is no news."""
+        self.committed = max(self.committed, events)
+        self._rate.note(at_s, self.committed)
 
     @property
-    def clock_ms(self) -> int:
-        """How far event time has come; 0 before the first score."""
-        return self.population.clock_ms or 0
+    def clock_ms(self) -> int | None:
+        """How far event time has come, the one clock of all that is shown; ``None`` before the first output.
+
+        Partitions are not equally far: it is the furthest moment that a score or an alert tells of, and
+        the end of the data once all of them are through.
+        """
+        moments = [self.population.clock_ms, self.alerts.clock_ms]
+        if self.phase in ("judging", "done"):
+            moments.append(self.households.last_ms)
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def next_frame(self) -> Frame:
         """The frame of this moment, with what is new since the one before."""
@@ -86,11 +89,11 @@ class Audience:
         return Frame(
             phase=self.phase,
             doing=self.doing,
-            clock_ms=self.population.clock_ms,
+            clock_ms=self.clock_ms,
             total=self.total,
             published=self.published,
             committed=self.committed,
-            events_per_s=self._rate(),
+            events_per_s=self._rate.per_s(),
             users=len(self.population),
             scores=self.scores,
             open=self.alerts.open_by_band(),
@@ -102,18 +105,17 @@ class Audience:
             alerts=alerts,
         )
 
-    def _rate(self) -> float:
-        if len(self._commits) < 2:
-            return 0.0
-        (start, before), (end, after) = self._commits[0], self._commits[-1]
-        return (after - before) / (end - start) if end > start else 0.0
-
     def _chart_point(self) -> ChartPoint | None:
-        clock_ms = self.population.clock_ms
-        if clock_ms is None or (self.chart and self.chart[-1].at_ms >= clock_ms):
+        clock_ms = self.clock_ms
+        if clock_ms is None:
             return None
         active_days = self.manifest.churn_definition.active_days
         point = ChartPoint(clock_ms, *self.population.band_counts(active_days))
+        if self.chart and point == self.chart[-1]:
+            return None
+        if self.chart and point.at_ms == self.chart[-1].at_ms:
+            # The partitions behind are catching up with the same moment.
+            self.chart.pop()
         self.chart.append(point)
         return point
 
@@ -122,4 +124,5 @@ class Audience:
         self._shown = len(self.alerts.newest)
         # More come than anybody can read: openings and escalations first.
         chosen = [alert for alert in arrived if alert.type != RESOLVED] or arrived
-        return [alert_line(alert, self.households) for alert in chosen[-ALERTS_A_FRAME:]]
+        lines = [alert_line(alert, self.households) for alert in chosen[-ALERTS_A_FRAME:]]
+        return sorted(lines, key=lambda line: line.at_ms)

@@ -9,18 +9,19 @@ import msgspec
 from schemas.alert import Alert, Band
 from schemas.timestamps import parse_timestamp
 from streamer.demo.judgement.households import Households
-from streamer.demo.wording import alert_in_words
+from streamer.demo.wording import Tone, alert_in_words, tone_and_label
 
 Phase = Literal["starting", "replaying", "judging", "done"]
 
 
 class AlertLine(msgspec.Struct, frozen=True):
-    """One revision of an alert, ready to be shown."""
+    """One revision of an alert, ready to be shown: ``label`` is what it comes to, ``tone`` its colour."""
 
     alert_id: str
     user_id: str
     kind: str
-    band: Band
+    tone: Tone
+    label: str
     at_ms: int
     words: str
 
@@ -38,8 +39,9 @@ class ChartPoint(msgspec.Struct, frozen=True, array_like=True):
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """The demonstration at one moment. ``doing`` says in words what it is busy with.
 
-    ``committed`` of ``total`` events have gone through the worker, at ``events_per_s``. ``alerts`` are
-    the newest since the frame before, at most a handful, oldest first.
+    ``committed`` of ``total`` events have gone through the worker, at ``events_per_s``, the mean of the
+    last seconds. ``alerts`` came since the frame before, at most a handful, ascending by their moment; none
+    is later than ``clock_ms``. A ``point`` at the moment of the one before takes its place.
     """
 
     phase: Phase
@@ -63,12 +65,14 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 def alert_line(alert: Alert, households: Households) -> AlertLine:
     """An alert's revision in words; the household's habit is what it was at that moment."""
     at_ms = parse_timestamp(alert.time)
+    tone, label = tone_and_label(alert)
     gap_days = households.usual_gap_days(alert.data.user_id, at_ms)
     return AlertLine(
         alert.data.alert_id,
         alert.data.user_id,
         alert.type.split(".")[2],
-        alert.data.band,
+        tone,
+        label,
         at_ms,
         alert_in_words(alert, gap_days),
     )

@@ -103,9 +103,10 @@ class OutputsReader:
     async def _look(self) -> int:
         """How many events the worker has committed, noted when there are more than before."""
         committed = await self._committed()
+        now = monotonic()
+        self._audience.commit(committed, now)
         if committed and (not self._commits or committed > self._commits[-1][1]):
-            self._commits.append((monotonic(), committed))
-            self._audience.commit(committed)
+            self._commits.append((now, committed))
         return committed
 
     async def _committed(self) -> int:

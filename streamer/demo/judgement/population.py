@@ -45,10 +45,8 @@ class Population:
 
     @property
     def clock_ms(self) -> int | None:
-        """How far event time has come: the mean over partitions; ``None`` before the first score."""
-        if not self._clocks_ms:
-            return None
-        return sum(self._clocks_ms.values()) // len(self._clocks_ms)
+        """The moment that the furthest partition has reached; ``None`` before the first score."""
+        return max(self._clocks_ms.values(), default=None)
 
     def take(self, score: Score) -> None:
         """Take a user's newest score in."""

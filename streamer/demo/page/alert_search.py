@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.alert import Alert, Band
+from schemas.alert import Alert
 from schemas.timestamps import parse_timestamp
 from streamer.demo.audience.audience import Audience
 from streamer.demo.audience.frame import AlertLine, alert_line
-from streamer.demo.wording import outcome_in_words
+from streamer.demo.wording import Tone, outcome_in_words
 
 FOUND = 60
 
@@ -19,7 +19,8 @@ class FoundAlert(msgspec.Struct, frozen=True):
     alert_id: str
     user_id: str
     kind: str
-    band: Band
+    tone: Tone
+    label: str
     at_ms: int
     words: str
     verdict: str
@@ -33,8 +34,9 @@ class FoundAlerts(msgspec.Struct, frozen=True):
 
 
 def newest_lines(audience: Audience) -> list[AlertLine]:
-    """The newest revisions, oldest of them first."""
-    return [alert_line(alert, audience.households) for alert in audience.alerts.newest[-FOUND:]]
+    """The newest revisions by their moment, oldest of them first."""
+    lines = [alert_line(alert, audience.households) for alert in audience.alerts.newest[-FOUND:]]
+    return sorted(lines, key=lambda line: line.at_ms)
 
 
 def search_alerts(audience: Audience, show: str, household: str) -> FoundAlerts:
@@ -54,7 +56,7 @@ def search_alerts(audience: Audience, show: str, household: str) -> FoundAlerts:
 
 
 def _verdict(audience: Audience, opening: Alert, raised_ms: int) -> str:
-    clock_ms = audience.clock_ms
+    clock_ms = audience.clock_ms or raised_ms
     following = audience.households.next_purchase(opening.data.user_id, raised_ms)
     if following is not None and following > clock_ms:
         following = None
@@ -62,4 +64,4 @@ def _verdict(audience: Audience, opening: Alert, raised_ms: int) -> str:
 
 
 def _found(line: AlertLine, verdict: str) -> FoundAlert:
-    return FoundAlert(line.alert_id, line.user_id, line.kind, line.band, line.at_ms, line.words, verdict)
+    return FoundAlert(**msgspec.structs.asdict(line), verdict=verdict)

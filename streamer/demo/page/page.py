@@ -152,8 +152,8 @@ class Page:
 
     async def _story(self, request: web.Request) -> web.Response:
         audience = self._audience
-        clock_ms = audience.clock_ms if audience.phase != "done" else audience.households.last_ms or 0
-        story = tell(request.match_info["alert_id"], audience.alerts, audience.households, clock_ms)
+        alert_id, clock_ms = request.match_info["alert_id"], audience.clock_ms or 0
+        story = tell(alert_id, audience.alerts, audience.households, clock_ms)
         if story is None:
             raise web.HTTPNotFound(text="no such alert")
         return _json(story)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.alert import Alert, Band
+from schemas.alert import Alert
 from schemas.timestamps import parse_timestamp
 from schemas.units import DAY_MS
 from streamer.demo.audience.alert_log import AlertLog
 from streamer.demo.judgement.households import Households
-from streamer.demo.wording import alert_in_words, habit, outcome_in_words, percent, resolution
+from streamer.demo.wording import (
+    Tone,
+    alert_in_words,
+    habit,
+    outcome_in_words,
+    percent,
+    resolution,
+    tone_and_label,
+)
 
 DAYS_BEFORE = 90
 DAYS_AFTER = 35
@@ -19,7 +27,7 @@ class Revision(msgspec.Struct, frozen=True):
     """One revision of the alert, as a row of its history."""
 
     kind: str
-    band: Band
+    tone: Tone
     at_ms: int
     silent_for_s: int
     probability: float
@@ -112,7 +120,7 @@ def _revision(alert: Alert, opening: Alert) -> Revision:
         words = f"now {data.band} at {percent(data.risk.probability)}"
     return Revision(
         kind=alert.type.split(".")[2],
-        band=data.band,
+        tone=tone_and_label(alert)[0],
         at_ms=parse_timestamp(alert.time),
         silent_for_s=data.silent_for_s,
         probability=data.risk.probability,

@@ -91,13 +91,17 @@ def test_the_stream_begins_with_everything_missed_and_goes_on_with_frames() -> N
             assert name == "setting"
             assert setting["edges"] == {"watch": 0.3, "high": 0.5, "critical": 0.7}
             assert [line["alert_id"] for line in setting["alerts"]] == ["a1", "a1", "a2"]
+            assert [line["tone"] for line in setting["alerts"]] == ["high", "returned", "watch"]
             assert len(setting["chart"]) == 1
             name, frame = await read_event(stream)
             assert (name, frame["committed"], frame["alerts"]) == ("frame", 5, [])
-            audience.take_alert(encode_alert(alert("9", day(50), day(30), alert_id="a3")))
+            for user_id, number in (("9", 50), ("10", 45)):
+                opened = alert(user_id, day(number), day(30), alert_id=f"a{user_id}")
+                audience.take_alert(encode_alert(opened))
             page.show(audience.next_frame())
             _, frame = await read_event(stream)
-            assert [line["user_id"] for line in frame["alerts"]] == ["9"]
+            assert [line["user_id"] for line in frame["alerts"]] == ["10", "9"]
+            assert frame["clock_ms"] == frame["alerts"][-1]["at_ms"] == frame["point"][0]
             page.close(Closing([("AUROC", "0.9", "")], ["It was right."]))
             assert await read_event(stream) == (
                 "closing",
@@ -112,6 +116,7 @@ def test_stories_and_searches_answer_and_nothing_comes_from_outside() -> None:
         async with served(audience_with_two_alerts()) as page, aiohttp.ClientSession() as session:
             status, body = await get(session, page.url + "api/stories/a1")
             assert (status, msgspec.json.decode(body)["verdict"]) == (200, "returned")
+            assert [told["tone"] for told in msgspec.json.decode(body)["revisions"]] == ["high", "returned"]
             assert (await get(session, page.url + "api/stories/unknown"))[0] == 404
             _, body = await get(session, page.url + "api/alerts?show=open")
             assert [found["alert_id"] for found in msgspec.json.decode(body)["alerts"]] == ["a2"]

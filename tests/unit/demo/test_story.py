@@ -8,7 +8,7 @@ from schemas.encoding import encode_alert, encode_score
 from schemas.units import DAY_MS
 from streamer.demo.audience.alert_log import AlertLog
 from streamer.demo.audience.audience import ALERTS_A_FRAME, Audience
-from streamer.demo.page.alert_search import search_alerts
+from streamer.demo.page.alert_search import newest_lines, search_alerts
 from streamer.demo.page.story import tell
 from tests.demo_messages import alert, day, manifest, score
 
@@ -59,6 +59,66 @@ def test_a_frame_holds_what_is_new_and_openings_first(audience: Audience) -> Non
     for number in range(20):
         audience.take_alert(encode_alert(alert("8", day(42), day(2), alert_id=f"b{number}")))
     assert len(audience.next_frame().alerts) == ALERTS_A_FRAME
+
+
+def test_nothing_in_a_frame_is_later_than_its_clock(audience: Audience) -> None:
+    audience.take_alert(encode_alert(alert("9", day(55), day(30), alert_id="a3")))
+    frame = audience.next_frame()
+    assert frame.clock_ms == day(55)
+    assert frame.point is not None
+    assert frame.point.at_ms == day(55)
+    assert max(line.at_ms for line in frame.alerts) == day(55)
+
+
+def test_a_point_of_the_chart_is_renewed_while_the_other_partitions_catch_up(audience: Audience) -> None:
+    assert audience.next_frame().point == (renewed := audience.chart[-1])
+    late = score("9", day(40), 0.9, partition=1)
+    audience.take_score(b"9", encode_score(late))
+    point = audience.next_frame().point
+    assert point is not None
+    assert (point.at_ms, point.critical) == (renewed.at_ms, renewed.critical + 1)
+    assert audience.chart == [point]
+
+
+def test_the_clock_ends_with_the_data(audience: Audience) -> None:
+    audience.households.note("9", day(70))
+    assert audience.clock_ms == day(41)
+    audience.phase = "done"
+    assert audience.clock_ms == audience.next_frame().clock_ms == day(70)
+    assert Audience(manifest()).clock_ms is None
+
+
+def test_alerts_are_shown_by_their_date_however_they_arrive(audience: Audience) -> None:
+    audience.next_frame()
+    for number in (50, 48, 52):
+        audience.take_alert(encode_alert(alert("9", day(number), day(30), alert_id=f"a{number}")))
+    assert [line.at_ms for line in audience.next_frame().alerts] == [day(48), day(50), day(52)]
+    moments = [line.at_ms for line in newest_lines(audience)]
+    assert moments == sorted(moments)
+
+
+def test_committed_events_never_fall_and_come_with_a_rate() -> None:
+    told = Audience(manifest())
+    told.commit(0, 0.0)
+    told.commit(5_000, 5.0)
+    told.commit(0, 5.0)
+    frame = told.next_frame()
+    assert (frame.committed, frame.events_per_s) == (5_000, 1_000.0)
+
+
+def test_an_expired_alert_is_no_success(audience: Audience) -> None:
+    audience.take_alert(
+        encode_alert(
+            alert("8", day(70), day(2), alert_id="a2", transition="resolved", revision=2, reason="expired")
+        )
+    )
+    line = newest_lines(audience)[-1]
+    assert (line.kind, line.tone, line.label) == ("resolved", "gone", "stayed away")
+    story = tell("a2", audience.alerts, audience.households, day(70))
+    assert story is not None
+    assert [revision.tone for revision in story.revisions] == ["watch", "gone"]
+    assert story.verdict == "gone"
+    assert search_alerts(audience, "gone", "").alerts[0].tone == "watch"
 
 
 def test_a_story_tells_purchases_silence_curve_and_outcome(audience: Audience) -> None:

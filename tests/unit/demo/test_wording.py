@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from schemas.alert import Alert, DriverCode, DriverMessage, ExpectedValue, Transition
+from schemas.alert import Alert, AlertReason, DriverCode, DriverMessage, ExpectedValue, Transition
 from streamer.demo.judgement.households import Households
 from streamer.demo.wording import (
     alert_in_words,
@@ -16,6 +16,7 @@ from streamer.demo.wording import (
     in_days,
     outcome_in_words,
     percent,
+    tone_and_label,
     top_driver,
 )
 from tests.demo_messages import alert, day
@@ -131,6 +132,27 @@ def test_a_resolution_tells_why() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "tone", "label"),
+    [
+        ("purchase", "returned", "came back"),
+        ("late_event", "returned", "came back"),
+        ("expired", "gone", "stayed away"),
+        ("recovered", "over", "less at risk"),
+        ("erased", "over", "erased"),
+    ],
+)
+def test_only_who_came_back_is_shown_as_a_success(reason: AlertReason, tone: str, label: str) -> None:
+    resolved = alert("7", day(3), day(3), transition="resolved", revision=2, reason=reason)
+    assert tone_and_label(resolved) == (tone, label)
+
+
+@pytest.mark.parametrize("transition", ["raised", "escalated", "deescalated"])
+def test_an_open_alert_is_shown_by_its_band(transition: Transition) -> None:
+    opened = alert("7", day(3), day(0), transition=transition, band="critical")
+    assert tone_and_label(opened) == ("critical", "critical")
+
+
+@pytest.mark.parametrize(
     ("days", "words"), [(0.9, "less than a day"), (1.2, "1 day"), (2.0, "2 days"), (19.9, "19 days")]
 )
 def test_days_are_whole_and_past(days: float, words: str) -> None:
@@ -163,6 +185,16 @@ def test_a_pace_below_two_days_is_daily() -> None:
 def test_the_verdict_turns_with_the_horizon(next_day: float | None, clock_day: float, verdict: str) -> None:
     following = None if next_day is None else day(next_day)
     assert outcome_in_words(day(10), following, day(clock_day), 28)[0] == verdict
+
+
+@pytest.mark.parametrize("after_days", [0.2, 1.2, 20, 30])
+@pytest.mark.parametrize("next_days", [None, 0.1])
+def test_an_outcome_is_a_sentence_after_any_time(after_days: float, next_days: float | None) -> None:
+    following = None if next_days is None else day(10 + next_days)
+    _, sentence = outcome_in_words(day(10), following, day(10 + after_days), 28)
+    assert "the less than" not in sentence
+    if next_days is None:
+        assert f"since the alert, {in_days(after_days)} ago" in sentence
 
 
 def test_the_usual_gap_is_the_median_between_shopping_days_so_far() -> None:

@@ -1,4 +1,4 @@
-// The list of alerts: the newest as they come, or a search through all of them.
+// The list of alerts: the newest as they come, by their date, or a search through all of them.
 
 import { count, element, shortDate } from "/static/format.js";
 
@@ -13,6 +13,7 @@ export class AlertList {
     this.filter = filter;
     this.note = note;
     this.onOpen = onOpen;
+    this.newest = []; // by date, descending
     this.waiting = [];
     this.held = false;
     this.selected = null;
@@ -20,7 +21,9 @@ export class AlertList {
     list.addEventListener("pointerenter", () => { this.held = true; });
     list.addEventListener("pointerleave", () => this.release());
     list.addEventListener("focusin", () => { this.held = true; });
-    list.addEventListener("focusout", () => this.release());
+    list.addEventListener("focusout", (event) => {
+      if (!list.contains(event.relatedTarget)) this.release();
+    });
     list.addEventListener("keydown", (event) => this.onKey(event));
     newer.addEventListener("click", () => this.release(true));
     filter.addEventListener("input", () => this.search());
@@ -34,9 +37,9 @@ export class AlertList {
 
   reset(lines) {
     this.waiting = [];
-    if (!this.live) return;
-    this.list.replaceChildren();
-    this.show(lines);
+    this.newest = [];
+    if (this.live) this.show(lines);
+    else this.waiting.push(...lines);
   }
 
   add(lines) {
@@ -56,21 +59,20 @@ export class AlertList {
     const busy = this.list.matches(":hover") || this.list.contains(document.activeElement);
     this.held = busy && !always;
     if (this.held || !this.live) return;
-    this.show(this.waiting.splice(0));
     this.newer.hidden = true;
+    if (this.waiting.length) this.show(this.waiting.splice(0));
   }
 
   show(lines) {
-    for (const line of lines) this.list.prepend(this.row(line));
-    while (this.list.childElementCount > KEPT) this.list.lastElementChild.remove();
-    if (this.list.childElementCount) this.note.textContent = "";
+    // Partitions are not equally far, so what comes last may be dated before what is there.
+    this.newest = [...lines.toReversed(), ...this.newest].sort((one, other) => other.at_ms - one.at_ms).slice(0, KEPT);
+    this.list.replaceChildren(...this.newest.map((line) => this.row(line)));
+    if (this.newest.length) this.note.textContent = "";
   }
 
   async search() {
     if (this.live) {
-      this.list.replaceChildren();
-      const found = await this.fetch(new URLSearchParams({ show: "newest" }));
-      if (this.live && found) this.show(found.alerts.reverse());
+      this.show(this.waiting.splice(0));
       return;
     }
     this.newer.hidden = true;
@@ -92,13 +94,12 @@ export class AlertList {
   }
 
   row(line) {
-    const kind = line.kind === "resolved" ? "resolved" : line.band;
     // Household and band stand beside the sentence.
-    const words = line.words.replace(/^household \S+: /, "").replace(/ \(\w+\)$/, "");
+    const words = line.words.replace(/^household \S+: /, "").replace(/ \((watch|high|critical)\)/, "");
     const details = [shortDate(line.at_ms)];
     if (line.verdict) details.push(VERDICTS[line.verdict]);
     const button = element("button", { type: "button", "data-alert": line.alert_id },
-      element("span", { class: `chip ${kind}` }, line.kind === "resolved" ? "resolved" : line.band),
+      element("span", { class: `chip ${line.tone}` }, line.label),
       element("span", { class: "words" }, element("b", {}, `Household ${line.user_id}`), ` ${words}`),
       element("time", { datetime: new Date(line.at_ms).toISOString() }, details.join(" · ")));
     button.setAttribute("aria-current", line.alert_id === this.selected ? "true" : "false");

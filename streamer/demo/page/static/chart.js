@@ -29,8 +29,12 @@ export class PopulationChart {
     this.draw();
   }
 
+  /** A point at the moment of the last one takes its place. */
   add(points) {
-    this.points.push(...points);
+    for (const point of points) {
+      if (this.points.at(-1)?.[0] === point[0]) this.points.pop();
+      this.points.push(point);
+    }
     this.draw();
   }
 

@@ -41,6 +41,18 @@ export function monthStarts(from, to) {
   }
 }
 
+/** Ascending positions, moved apart as little as keeps `gap` between neighbours and all within [low, high]. */
+export function spread(positions, gap, low, high) {
+  const apart = [...positions];
+  for (let index = 0; index < apart.length; index += 1) {
+    apart[index] = Math.max(apart[index], index ? apart[index - 1] + gap : low);
+  }
+  for (let index = apart.length - 1; index >= 0; index -= 1) {
+    apart[index] = Math.min(apart[index], index + 1 < apart.length ? apart[index + 1] - gap : high);
+  }
+  return apart;
+}
+
 /** A step for a value axis that gives about `ticks` round ticks up to `highest`. */
 export function roundStep(highest, ticks) {
   const rough = highest / ticks;

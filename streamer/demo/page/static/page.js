@@ -29,7 +29,7 @@ function onSetting(message) {
   setting = message;
   byId("chart-note").textContent =
     `Chance of no purchase in the next ${message.horizon_days} days, of households seen in the last ` +
-    `${message.active_days} days`;
+    `${message.active_days} days. Not each of those at risk has an open alert: alerts expire.`;
   chart.points = [];
   chart.setSpan(message.from_ms, message.to_ms);
   if (message.judged_ms) chart.mark(message.judged_ms, `${date(message.judged_ms)}: the scores that are judged`);

@@ -1,6 +1,6 @@
 // The story of one alert: purchases and silence, the risk curve, what was sent and what came of it.
 
-import { DAY_MS, date, element, monthName, monthStarts, percent, scale, shortDate, svg } from "/static/format.js";
+import { BANDS, DAY_MS, date, element, monthName, monthStarts, percent, scale, shortDate, spread, svg } from "/static/format.js";
 
 const TIMELINE = { height: 118, top: 26, bottom: 92, side: 8 };
 const CURVE = { height: 210, top: 12, right: 62, bottom: 30, left: 44 };
@@ -53,9 +53,8 @@ function timeline(story, width) {
   for (const revision of story.revisions) {
     if (revision.at_ms > story.to_ms) continue;
     const x = toX(revision.at_ms);
-    const shape = revision.kind === "resolved"
-      ? svg("circle", { class: "dot resolved", cx: x, cy: top + 12, r: 5 })
-      : svg("circle", { class: `dot ${revision.band}`, cx: x, cy: top + 12, r: 6 });
+    const r = revision.kind === "resolved" ? 5 : 6;
+    const shape = svg("circle", { class: `dot ${revision.tone}`, cx: x, cy: top + 12, r });
     shape.append(svg("title", {}, `${date(revision.at_ms)}: ${revision.words}`));
     root.append(shape);
   }
@@ -85,13 +84,12 @@ function riskCurve(story, edges, width) {
       svg("text", { class: "tick", x: left - 8, y: toY(share) + 4, "text-anchor": "end" }, percent(share)),
     );
   }
-  for (const band of ["watch", "high", "critical"]) {
-    const y = toY(edges[band]);
-    root.append(
-      svg("line", { class: `edge ${band}`, x1: left, x2: width - right, y1: y, y2: y }),
-      svg("text", { class: `edge-label ${band}`, x: width - right + 6, y: y + 4 }, band),
-    );
-  }
+  const lines = BANDS.map((band) => toY(edges[band]));
+  const labels = spread(lines, 15, top, height - bottom);
+  BANDS.forEach((band, index) => root.append(
+    svg("line", { class: `edge ${band}`, x1: left, x2: width - right, y1: lines[index], y2: lines[index] }),
+    svg("text", { class: `edge-label ${band}`, x: width - right + 6, y: labels[index] + 4 }, band),
+  ));
   const days = longest / 86_400;
   const step = [1, 2, 5, 7, 14, 28, 56, 91].find((size) => days / size <= Math.max(3, width / 80)) ?? 182;
   for (let at = 0; at <= days; at += step) {
@@ -100,7 +98,7 @@ function riskCurve(story, edges, width) {
   }
   root.append(...curveLine(story.curve, longest, toX, toY));
   for (const revision of sent) {
-    const dot = svg("circle", { class: `dot ${revision.band}`, cx: toX(revision.silent_for_s), cy: toY(revision.probability), r: 5 });
+    const dot = svg("circle", { class: `dot ${revision.tone}`, cx: toX(revision.silent_for_s), cy: toY(revision.probability), r: 5 });
     dot.append(svg("title", {}, `${shortDate(revision.at_ms)}: ${revision.words}`));
     root.append(dot);
   }
@@ -126,7 +124,7 @@ function curveLine(curve, longest, toX, toY) {
 function history(story) {
   return element("ol", { class: "history" }, ...story.revisions.map((revision) =>
     element("li", {},
-      element("span", { class: `chip ${revision.kind === "resolved" ? "resolved" : revision.band}` }, revision.kind),
+      element("span", { class: `chip ${revision.tone}` }, revision.kind),
       element("span", {}, revision.words),
       element("time", { datetime: new Date(revision.at_ms).toISOString() },
         `${shortDate(revision.at_ms)}, ${silence(revision)}`))));
