@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 import faust
+import structlog
 from faust.types import CollectionT
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TABLE_NAME
+from streamer.worker.runtime.ending import Ending
 from streamer.worker.runtime.inbox import Fetched
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.partitions import Partitions
@@ -27,6 +28,8 @@ from streamer.worker.runtime.stores.store import (
 from streamer.worker.runtime.transport import BatchTransport
 from streamer.worker.stage.protocol import Stage
 
+log = structlog.get_logger(__name__)
+
 # Together with static membership a killed worker's partitions are processed again after four to
 # seven seconds, by itself or by another one.
 SESSION_TIMEOUT_S = 6.0
@@ -34,8 +37,6 @@ HEARTBEAT_S = 2.0
 # Batches on their way from the fetcher to their partitions' inboxes, each of which holds up to one more;
 # with max_batch they bound the worker's memory.
 QUEUED_BATCHES = 8
-# A failed worker that is still alive after this long is ended without ceremony.
-CRASH_DEADLINE_S = 15.0
 
 
 class Server(Protocol):
@@ -53,6 +54,7 @@ class Server(Protocol):
 class StreamingApp(faust.App):
     """A Faust app whose messages are batches and whose effects are transactions."""
 
+    ending: Ending
     partitions: Partitions
     table: CollectionT
     server: Server | None = None
@@ -68,18 +70,32 @@ class StreamingApp(faust.App):
 
     async def on_stop(self) -> None:
         # First the consumer, which finishes the transactions under way, then their writers.
-        await super().on_stop()
-        await self.partitions.stop()
+        for stop in (super().on_stop, self.partitions.stop, self._stop_server):
+            try:
+                await stop()
+            except Exception as error:
+                # Everything else must end as well: a thread left behind would keep the process alive.
+                self.ending.fail(error)
+                if not self.ending.excuses(error):
+                    log.critical("worker ends", failure="stop failed", exc_info=error)
+
+    async def _stop_server(self) -> None:
         if self.server is not None:
             await self.server.stop()
 
     def _crash(self, reason: BaseException) -> None:
-        # Called for every failure inside Faust or the partitions. Exit code 1 is certain from here on,
-        # in order if that works, else by force.
-        deadline = threading.Timer(CRASH_DEADLINE_S, os._exit, (1,))
-        deadline.daemon = True
-        deadline.start()
+        # Called for every failure inside Faust or the partitions.
+        self.ending.fail(reason)
         super()._crash(reason)
+
+
+class StreamingWorker(faust.Worker):
+    """The process around a :class:`StreamingApp`."""
+
+    def _schedule_shutdown(self, signal: signal.Signals) -> None:
+        # The first moment of a stop: what fails because of it comes later.
+        cast(StreamingApp, self.app).ending.stop()
+        super()._schedule_shutdown(signal)
 
 
 def build_application(
@@ -116,8 +132,9 @@ def build_application(
         web_enabled=False,
         worker_redirect_stdouts=False,
     )
+    app.ending = ending = Ending()
     app.table = table = app.Table(TABLE_NAME, options=dict(ROCKSDB_OPTIONS))
-    partitions = Partitions(options, stage, PartitionStore(table), app.crash)
+    partitions = Partitions(options, stage, PartitionStore(table), app.crash, ending.excuses)
     app.partitions = partitions
     tables = cast(PositionTableManager, app.tables)
     tables.partitions, tables.changelog_id = partitions, options.changelog_id
@@ -176,11 +193,15 @@ def _credentials(connection: Connection) -> faust.SASLCredentials | faust.SSLCre
 def run(app: StreamingApp) -> int:
     """Run ``app`` in the main thread until SIGTERM or SIGINT, or until it fails.
 
-    Returns: the exit code; 0 after a signal, when the transactions under way are committed, else 1.
+    Returns: the exit code; 0 after a signal, when each transaction under way is committed or undone, else 1.
+    The process must end then: after a signal or a failure it does so by force a while later.
     """
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker = StreamingWorker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
-        return int(end.code or 0)
+        code = int(end.code or 0)
+        if code and end.__context__ is not None:
+            app.ending.fail(end.__context__)
+        return app.ending.exit_code(code)

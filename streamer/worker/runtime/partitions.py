@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
 import structlog
-from aiokafka import TopicPartition
 from faust.types import TP
 
 from streamer.core.timing.clock import latest_ms, written_ms
-from streamer.kafka.admin import connected_admin
-from streamer.kafka.committed import Committed, committed_offsets
-from streamer.worker.runtime.inbox import Fetched, Inbox
+from streamer.kafka.committed import Committed
+from streamer.worker.runtime.inbox import Fetched
 from streamer.worker.runtime.liveness import Liveness
 from streamer.worker.runtime.options import WorkerOptions
-from streamer.worker.runtime.owned_partition import OwnedPartition, Source
+from streamer.worker.runtime.owned_partition import OwnedPartition
 from streamer.worker.runtime.stores.store import PartitionStore
-from streamer.worker.runtime.transactions import TransactionalWriter, why_failed
+from streamer.worker.runtime.taking_over import disown, own
+from streamer.worker.runtime.transactions import why_failed
 from streamer.worker.stage.protocol import RECENT_MS, Record, Stage
 
 log = structlog.get_logger(__name__)
@@ -36,7 +35,8 @@ class Partitions:
     partition has at most one batch in the stage or in a transaction, and what is fetched meanwhile waits
     to be the next one. The first failure of the stage
     or of a transaction goes to ``on_failure`` and nothing is processed after it, because the stage's
-    memory is then ahead of what was committed.
+    memory is then ahead of what was committed. One that ``excused`` finds to be part of a stop under way
+    ends the processing alone.
     """
 
     def __init__(
@@ -45,13 +45,16 @@ class Partitions:
         stage: Stage,
         store: PartitionStore,
         on_failure: Callable[[BaseException], Awaitable[None]],
+        excused: Callable[[BaseException], bool],
     ) -> None:
         self._options = options
         self._stage = stage
         self._store = store
         self._on_failure = on_failure
+        self._excused = excused
         self._owned: dict[int, OwnedPartition] = {}
         self._failed = False
+        self._stopped = False
         self._assigned = False
         self._opening: Generator[None] | None = None
         self.liveness = Liveness(options.stuck_after_s)
@@ -61,20 +64,20 @@ class Partitions:
 
         A kept partition gets a new writer as well: starting it waits until the last transaction's
         offset is final. Without that, the offset read next could be the one before.
+
+        Nothing is owned after :meth:`stop`, also when that comes meanwhile.
         """
+        # Left over when a rebalance comes without a revocation, or that was cut short: a new writer would
+        # fence our own transaction.
+        await self.release()
         await self._stop_writers()
         topic = self._options.event_topic
         numbers = sorted(tp.partition for tp in assigned if tp.topic == topic)
-        writers = {partition: TransactionalWriter(self._options, partition) for partition in numbers}
-        try:
-            await asyncio.gather(*(writer.start() for writer in writers.values()))
-            committed = await self._committed_offsets()
-        except BaseException:
-            await asyncio.gather(*(writer.stop() for writer in writers.values()), return_exceptions=True)
-            raise
-        self._owned = {
-            partition: self._owned_from(committed, partition, writer) for partition, writer in writers.items()
-        }
+        owned = await own(self._options, numbers)
+        if self._stopped:
+            await disown(owned)
+            return
+        self._owned = owned
         self._assigned = True
         self.liveness.moved()
         log.info("partitions taken over", partitions=numbers)
@@ -85,6 +88,8 @@ class Partitions:
         Returns: false if that failed, or if partitions were taken away meanwhile: others have their turn
         between two slices of a table.
         """
+        if self._stopped:
+            return False
         try:
             self._close()
             for partition, owned in sorted(self._owned.items()):
@@ -116,7 +121,8 @@ class Partitions:
                 await self._committed(owned)
 
     async def stop(self) -> None:
-        """Release the partitions and stop their writers."""
+        """Release the partitions and stop their writers; none is taken over or opened after it."""
+        self._stopped = True
         await self.release()
         await self._stop_writers()
 
@@ -171,9 +177,12 @@ class Partitions:
         return f"partitions {waiting} are not open yet" if waiting else None
 
     async def fail(self, error: BaseException, what: str, **where: object) -> None:
-        """Process nothing any more and end the process, once."""
+        """Process nothing any more and end the process, once; the latter unless it is being stopped."""
         if not self._failed:
             self._failed = True
+            if self._excused(error):
+                log.info("undone, since the worker stops", what=what, error=error, **where)
+                return
             log.critical("worker ends", failure=what, error=error, **where)
             await self._on_failure(error)
 
@@ -247,22 +256,6 @@ class Partitions:
             offsets[topic] = Committed(next_offset, status if topic == event_topic else "")
         return offsets
 
-    async def _committed_offsets(self) -> Mapping[TopicPartition, Committed]:
-        async with connected_admin(self._options.connection) as admin:
-            return await committed_offsets(admin, self._options.application_id)
-
-    def _owned_from(
-        self, committed: Mapping[TopicPartition, Committed], partition: int, writer: TransactionalWriter
-    ) -> OwnedPartition:
-        """A partition where its last owner has left it; offset 0 stands for a topic's beginning."""
-        found = {
-            topic: committed.get(TopicPartition(topic, partition), Committed(0, ""))
-            for topic in self._options.source_topics
-        }
-        sources = {topic: Source(at.offset) for topic, at in found.items()}
-        status, inbox = found[self._options.event_topic].metadata, Inbox(self._options.max_batch)
-        return OwnedPartition(writer, sources, status, inbox)
-
     async def _guarded(self, partition: int, commit: Awaitable[None]) -> None:
         begun = monotonic()
         try:
@@ -287,7 +280,7 @@ class Partitions:
 
     async def _stop_writers(self) -> None:
         owned, self._owned = self._owned, {}
-        await asyncio.gather(*(each.writer.stop() for each in owned.values()), return_exceptions=True)
+        await disown(owned)
 
     def _is_current(self, owned: OwnedPartition, read_to: tuple[str, int] | None, wall_ms: int) -> bool:
         """Whether the partition is in the present once the batch that reads to ``read_to`` is done."""

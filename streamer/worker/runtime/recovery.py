@@ -104,7 +104,7 @@ class PositionRecovery(Recovery):
         except ServiceStopped:
             # Faust takes a time-out for a stop and ends recovery without a word, and the worker would
             # hold its partitions for ever without processing them.
-            if not self.should_stop:
+            if not self.should_stop and not self.app.should_stop:
                 await self.app.crash(TimeoutError("the broker did not answer during recovery"))
             raise
 

@@ -6,11 +6,12 @@ versions these were written against.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, ClassVar, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 from faust.types.tuples import Message
@@ -80,6 +81,23 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         assert fetcher is not None
         fetcher._fetch_max_wait_ms = BUSY_FETCH_MAX_WAIT_MS if fetched else FETCH_MAX_WAIT_MS
         return fetched
+
+    async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        # Faust waits for a stopped consumer's errors, not for those of an event loop that has ended with it.
+        if self.thread_loop.is_closed():
+            raise ConsumerStoppedError
+        return await super().call_thread(fun, *args, **kwargs)
+
+    def _stopped_set(self) -> None:
+        # A thread that has ended by itself has nobody to wake.
+        if not self.thread_loop.is_closed():
+            super()._stopped_set()
+
+    def close(self) -> None:
+        """Nothing: the thread closes its consumer when it stops.
+
+        Faust would close it from another thread's event loop, and the group would not be left in order.
+        """
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         # aiokafka leaves a partition without a committed offset where it is, also when records of it
@@ -172,9 +190,20 @@ class BatchConsumer(Consumer):
         await self._streaming.partitions.release()
         await super().wait_empty()
 
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        if self.app.should_stop:
+            # Faust ignores a rebalance that comes during the stop. Transactions under way must end before
+            # the next owner may begin, which would fence them.
+            await self._streaming.partitions.release()
+        await super().on_partitions_revoked(revoked)
+
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         # Former owners must be fenced before Faust reads a changelog's end or a committed offset.
         partitions = self._streaming.partitions
+        if self.app.should_stop:
+            # They go to somebody else at once; taking them over would fence whoever has them.
+            await super().on_partitions_assigned(assigned, generation_id)
+            return
         try:
             await partitions.take_over(assigned)
         except Exception as error:

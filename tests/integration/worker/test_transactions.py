@@ -98,7 +98,9 @@ def test_worker_frozen_past_its_session_is_fenced_and_ends(scenario: ScenarioTes
     scenario(body)
 
 
-def test_broker_killed_and_restarted(own_broker: LocalBroker, tmp_path: Path) -> None:
+def test_broker_killed_and_restarted_and_gone_when_the_worker_stops(
+    own_broker: LocalBroker, tmp_path: Path
+) -> None:
     async def body() -> None:
         async with Scenario(own_broker.bootstrap, "t.", tmp_path, seed=1) as scenario:
             worker = scenario.worker()
@@ -117,6 +119,9 @@ def test_broker_killed_and_restarted(own_broker: LocalBroker, tmp_path: Path) ->
                 await asyncio.to_thread(own_broker.restart)
             await eventually(all_answered, "an output for each record")
             await scenario.assert_exactly_once()
+            own_broker.kill()
+            worker.signal(signal.SIGTERM)
+            assert worker.wait() == 0
 
     asyncio.run(body())
 

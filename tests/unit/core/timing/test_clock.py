@@ -82,7 +82,7 @@ def handed_to_stage(directory: Path, timestamp_ms: int, *, live: bool) -> tuple[
         async def fail(error: BaseException) -> None:
             raise error
 
-        partitions = Partitions(options, stage, cast(Any, store), fail)
+        partitions = Partitions(options, stage, cast(Any, store), fail, lambda _: False)
         commit: Callable[..., Awaitable[None]] = lambda *_: asyncio.sleep(0)  # noqa: E731 - a stand-in
         writer = cast(Any, SimpleNamespace(commit=commit))
         source = Source(0, position=1, highwater=9)

@@ -28,9 +28,11 @@ from faust.transport.conductor import ConductorCompiler
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from mode import Service
+from mode.threads import QueueServiceThread, ServiceThread
 from mode.utils.queues import FlowControlEvent
+from mode.worker import Worker
 
-from streamer.worker.runtime.application import StreamingApp
+from streamer.worker.runtime.application import StreamingApp, StreamingWorker
 from streamer.worker.runtime.recovery import PositionRecovery, PositionTableManager
 from streamer.worker.runtime.transport import BatchConsumer, ReadCommittedThread
 
@@ -108,6 +110,23 @@ INNER = [
         "makes the class attribute Consumer, with the transport first",
     ),
     Inner(ConductorCompiler.build, "f0888d8f544fabda", "a full queue makes the consumer wait"),
+    # The end of a worker.
+    Inner(
+        App._on_rebalance_when_stopped,
+        "596ec18194ba2d19",
+        "all that a rebalance does during the stop: closes the consumer",
+    ),
+    Inner(QueueServiceThread.call_thread, "3e8109232c5d0ecd", "raises what the thread's event loop raises"),
+    Inner(ServiceThread._stopped_set, "3cac40774a0134d2", "wakes the thread's event loop"),
+    Inner(
+        AIOKafkaConsumerThread.close,
+        "265a88ab7a4b7fb9",
+        "replaced by nothing: on_thread_stop closes the consumer",
+    ),
+    Inner(
+        BaseConsumer.on_partitions_revoked, "901b70cdae5c18f3", "does nothing to the streams during the stop"
+    ),
+    Inner(Worker._schedule_shutdown, "d68d623a38186a77", "the first that a signal calls"),
     # Replaced by recovery.
     Inner(
         _task(Recovery, "_restart_recovery"),
@@ -237,7 +256,15 @@ def test_inner_method_is_the_one_that_was_read(inner: Inner) -> None:
 
 
 @pytest.mark.parametrize(
-    "owner", [BatchConsumer, ReadCommittedThread, PositionRecovery, PositionTableManager, StreamingApp]
+    "owner",
+    [
+        BatchConsumer,
+        ReadCommittedThread,
+        PositionRecovery,
+        PositionTableManager,
+        StreamingApp,
+        StreamingWorker,
+    ],
 )
 def test_every_override_is_listed(owner: type) -> None:
     listed = {inner.function.__name__ for inner in INNER}

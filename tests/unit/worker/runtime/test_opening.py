@@ -55,7 +55,7 @@ def owning(stage: Sliced, directory: Path) -> Partitions:
     async def fail(error: BaseException) -> None:
         raise error
 
-    partitions = Partitions(options, stage, store, fail)
+    partitions = Partitions(options, stage, store, fail, lambda _: False)
     for number in (0, 1):
         owned = OwnedPartition(cast(Any, None), {"events": Source(0)}, "", Inbox(1))
         partitions._owned[number] = owned
