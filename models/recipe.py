@@ -21,6 +21,14 @@ BIN_EDGES: Final = tuple(day / 28 for day in _BIN_DAYS)
 BINS_WITHIN_HORIZON: Final = BIN_EDGES.index(1.0) + 1
 """16, which fill a vector register: a sum over a row of them never depends on where the row lies."""
 
+_GRID_STEPS: Final = 13
+_LONGEST_SILENCE_DAYS: Final = 100.0
+
+SILENCE_GRID_S: Final = tuple(
+    3600 * round(24 * _LONGEST_SILENCE_DAYS ** (step / (_GRID_STEPS - 1))) for step in range(_GRID_STEPS)
+)
+"""Silences at which a risk curve is asked, in seconds: log-spaced from a day to a hundred, in full hours."""
+
 
 @dataclass(frozen=True)
 class Size:

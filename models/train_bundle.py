@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from models.heads.serving import Served, serve_heads
 from models.loop.epochs import Run
 from models.network.network import Network
 from models.plan import BUNDLE, DATASET, plan_of
-from models.recipe import Task
+from models.recipe import SILENCE_GRID_S, Task
 from models.selection.alert_rate import risk_peaks
 from models.selection.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of
 from models.selection.columns import choose_columns
@@ -35,9 +35,6 @@ from models.selection.variants import FINAL_FIT
 from schemas.bundle.manifest import ALERT_NAME, QUERY_NAME, Manifest
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp
-
-GRID_STEPS: Final = 13
-LONGEST_SILENCE_DAYS: Final = 100.0
 
 
 class Bundled(NamedTuple):
@@ -105,7 +102,7 @@ def train_bundle(
         graphs[ALERT_NAME] = alert_graph(network, heads)
     check_agreement(differences(network, platt, heads, graphs, histories))
     run.report.done(BUNDLE, 1)
-    golden = golden_vectors(network, platt, heads, histories, silence_grid_s())
+    golden = golden_vectors(network, platt, heads, histories, SILENCE_GRID_S)
     names = bucket_names(categories or {}, histories, task.size.category_buckets)
     manifest = manifest_of(
         histories,
@@ -118,7 +115,7 @@ def train_bundle(
         reference,
         served and served.described(histories, names),
         served.metrics if served else {},
-        silence_grid_s(),
+        SILENCE_GRID_S,
         seen_until_ms=seen_until_ms,
         interrupted=served is None,
     )
@@ -151,7 +148,7 @@ def _bands(network: Network, platt: Platt, histories: Histories, task: Task) -> 
         histories,
         task,
         task.until_ms - 2 * task.horizon_ms,
-        1000 * np.array(silence_grid_s()),
+        1000 * np.array(SILENCE_GRID_S),
     )
     return bands_of(peaks, _alerts_a_week(histories, task))
 
@@ -162,12 +159,6 @@ def _alerts_a_week(histories: Histories, task: Task) -> float:
         return task.alerts_a_week
     active = len(cut_moments(histories, np.array([task.until_ms]), task.active_ms).event)
     return ALERTS_A_WEEK_PER_USER * active
-
-
-def silence_grid_s() -> tuple[int, ...]:
-    """Silences at which a risk curve is asked, in seconds: log-spaced from a day to a hundred."""
-    days = np.geomspace(1.0, LONGEST_SILENCE_DAYS, GRID_STEPS)
-    return tuple(3600 * round(24 * float(day)) for day in days)
 
 
 def _check_enough(histories: Histories, task: Task) -> None:

@@ -22,6 +22,13 @@ from tests.faults.arguments import parse_arguments
 
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+PATH = re.compile(r"`((?:\.ci|docs|deploy|examples|models|schemas|streamer|tests)/[\w./-]*\w)/?`")
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md", "examples/*/*.md")
+    for path in ROOT.glob(pattern)
+)
 MADE_ELSEWHERE = ("make demo", "make test")
 MADE_BEFORE = ("pip install", "streamer dataset")
 MODEL_USERS = 80
@@ -164,7 +171,31 @@ def test_messages_in_the_documentation_are_valid(document: str, schema: str) -> 
         validator.validate(message)
 
 
-@pytest.mark.parametrize("document", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/*.md")))
-def test_links_lead_somewhere(document: str) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_and_paths_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text()
+    for target in LINK.findall(text):
         assert ((ROOT / document).parent / target).exists(), f"{document} links to {target}"
+    for path in PATH.findall(text):
+        assert (ROOT / path).exists(), f"{document} names {path}"
+
+
+def test_the_commands_of_contributing_are_understood() -> None:
+    """As the document has them: targets of the Makefile, options of pytest, of `bench` and of `faults`."""
+    makefile, text = (ROOT / "Makefile").read_text(), (ROOT / "CONTRIBUTING.md").read_text()
+    commands = re.findall(r"^(?:\| `)?(make [^`\n]+)", text, re.MULTILINE)
+    assert len(commands) > 5
+    for command in commands:
+        _, name, *rest = shlex.split(command)
+        assert re.search(rf"^{name}:", makefile, re.MULTILINE), command
+        arguments = shlex.split(rest[0].removeprefix("ARGS=")) if rest else []
+        if name == "faults":
+            parse_arguments(arguments)
+        elif name == "bench":
+            assert run(["bench", *arguments, "--help"]) == 0
+        else:
+            assert name == "test" or not arguments, command
+            assert {word for word in arguments if word.startswith("-")} <= {"-k", "-n", "-s"}, command
+    modules = re.findall(r"\.venv/bin/python -m (\w+)", text)
+    assert modules
+    assert all((ROOT / module / "__main__.py").exists() for module in modules)
