@@ -13,6 +13,7 @@ from faust.types import CollectionT
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TABLE_NAME
+from streamer.settings.bootstrap import broker_addresses
 from streamer.worker.runtime.inbox import Fetched
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.partitions import Partitions
@@ -97,7 +98,7 @@ def build_application(
     """
     app = StreamingApp(
         options.application_id,
-        broker=[f"kafka://{address}" for address in options.connection.bootstrap.split(",")],
+        broker=[f"kafka://{address}" for address in broker_addresses(options.connection.bootstrap)],
         broker_credentials=_credentials(options.connection),
         datadir=options.data_dir,
         store="rocksdb://",
