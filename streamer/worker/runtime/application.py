@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
@@ -27,6 +28,7 @@ from streamer.worker.runtime.stores.store import (
 )
 from streamer.worker.runtime.transport import BatchTransport
 from streamer.worker.stage.protocol import Stage
+from streamer.worker.stop_signals import hangup_counts
 
 # Together with static membership a killed worker's partitions are processed again after four to
 # seven seconds, by itself or by another one.
@@ -81,6 +83,15 @@ class StreamingApp(faust.App):
         deadline.daemon = True
         deadline.start()
         super()._crash(reason)
+
+
+class SignalledWorker(faust.Worker):
+    """Faust's worker, which SIGHUP ends like SIGTERM."""
+
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()
+        if hangup_counts():
+            self.loop.add_signal_handler(signal.SIGHUP, self._on_sigterm)
 
 
 def build_application(
@@ -175,11 +186,11 @@ def _credentials(connection: Connection) -> faust.SASLCredentials | faust.SSLCre
 
 
 def run(app: StreamingApp) -> int:
-    """Run ``app`` in the main thread until SIGTERM or SIGINT, or until it fails.
+    """Run ``app`` in the main thread until SIGTERM, SIGHUP or SIGINT, or until it fails.
 
     Returns: the exit code; 0 after a signal, when the transactions under way are committed, else 1.
     """
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker = SignalledWorker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     try:
         worker.execute_from_commandline()
