@@ -14,13 +14,14 @@ from aiokafka.errors import (
 )
 
 from streamer.kafka.connection import Connection
+from streamer.settings.bootstrap import Address, broker_addresses
 
 _TIMEOUT_MS = 3000
 
 
 async def why_unreachable(connection: Connection) -> str:
     """What the first broker that can be reached refuses, or that none answers, and what to do about it."""
-    for address in connection.bootstrap.split(","):
+    for address in broker_addresses(connection.bootstrap):
         refusal = await _refusal(connection, address)
         if refusal is not None:
             return f"the Kafka broker at {address} {refusal}"
@@ -30,13 +31,12 @@ async def why_unreachable(connection: Connection) -> str:
     )
 
 
-async def _refusal(connection: Connection, address: str) -> str | None:
+async def _refusal(connection: Connection, address: Address) -> str | None:
     """What stands between us and the broker at ``address``; ``None`` if nothing tells."""
-    host, _, port = address.rpartition(":")
     options = dict(connection.client_options)
     del options["bootstrap_servers"]
     try:
-        connected = await create_conn(host, int(port), request_timeout_ms=_TIMEOUT_MS, **options)
+        connected = await create_conn(address.host, address.port, request_timeout_ms=_TIMEOUT_MS, **options)
     except ssl.SSLCertVerificationError as error:
         # OpenSSL tells a name and an address that do not fit by different codes.
         if "mismatch" in error.verify_message:

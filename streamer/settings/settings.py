@@ -11,7 +11,9 @@ from msgspec import Meta
 from schemas.decoding import EventFormat
 from schemas.event import MAX_EVENT_BYTES
 from schemas.topics import DEAD_LETTER_BYTES, with_prefix
+from streamer.settings.bootstrap import WORDS, plain_bootstrap
 from streamer.settings.secret import Secret
+from streamer.settings.values import Form
 
 MAX_GAP_DAYS = 36_500
 _TOPIC_CHARACTERS = "^[a-zA-Z0-9._-]"
@@ -26,8 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: Annotated[
         str,
         Meta(
-            pattern=r"^[^\s,:@/]+:\d+(,[^\s,:@/]+:\d+)*$",
-            description="Kafka brokers to start from: host:port, several separated by commas.",
+            description="Kafka brokers to start from.",
+            extra={"form": Form(WORDS, plain_bootstrap)},
         ),
     ] = "127.0.0.1:9092"
     security_protocol: Annotated[

@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.errors import ConfigurationError
 from streamer.settings.secret import MASK, Secret
-from streamer.settings.values import expected
+from streamer.settings.values import expected, form_of
 
 ENVIRONMENT_PREFIX: Final = "STREAMER_"
 CONFIG_VARIABLE: Final = "STREAMER_CONFIG"
@@ -70,8 +70,11 @@ def from_file(
 
 def _converted(annotated: Any, value: object, name: str, source: str, *, strict: bool) -> Any:
     try:
-        return msgspec.convert(value, annotated, strict=strict, dec_hook=_custom)
-    except (msgspec.ValidationError, NotImplementedError) as error:
+        converted = msgspec.convert(value, annotated, strict=strict, dec_hook=_custom)
+        form = form_of(annotated)
+        return converted if form is None else form.plain(converted)
+    # msgspec's own errors are ValueErrors too.
+    except (ValueError, NotImplementedError) as error:
         shown = "the value (a secret)" if _is_secret(annotated) else _without_credentials(repr(value))
         raise ConfigurationError(
             f"{name} in {source}: {shown} does not fit: {expected(annotated)}"

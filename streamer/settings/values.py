@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import msgspec.inspect
 
 from streamer.settings.secret import Secret
+
+
+class Form(NamedTuple):
+    """What a text has to look like beyond its type: ``extra={"form": Form(...)}`` of a setting's ``Meta``.
+
+    ``plain``: the text as it is used; raises ``ValueError`` where it has not this form.
+    """
+
+    words: str
+    plain: Callable[[str], str]
+
+
+def form_of(annotated: Any) -> Form | None:
+    """The form that a setting's text must have, if it must have one."""
+    match msgspec.inspect.type_info(annotated):
+        case msgspec.inspect.Metadata(extra={"form": Form() as form}):
+            return form
+        case _:
+            return None
 
 
 def expected(annotated: Any) -> str:
@@ -17,6 +37,8 @@ def expected(annotated: Any) -> str:
 def in_words(info: msgspec.inspect.Type) -> str:
     """What values a type takes: ``a whole number, at least 1``."""
     match info:
+        case msgspec.inspect.Metadata(extra={"form": Form(words=words)}):
+            return words
         case msgspec.inspect.Metadata(type=inner):
             return in_words(inner)
         case msgspec.inspect.UnionType(types=members):

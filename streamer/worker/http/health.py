@@ -37,5 +37,9 @@ def health_application(health: Health) -> web.Application:
 def _answer(obstacle: str | None) -> web.Response:
     headers = {"Cache-Control": "no-store"}
     if obstacle is None:
-        return web.json_response({"ok": True}, headers=headers)
-    return web.json_response({"ok": False, "reason": obstacle}, status=503, headers=headers)
+        answer = web.json_response({"ok": True}, headers=headers)
+    else:
+        answer = web.json_response({"ok": False, "reason": obstacle}, status=503, headers=headers)
+    # Connections have a deadline: a client must not send its next question into one that is about to end.
+    answer.force_close()
+    return answer

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 from aiohttp import web
 
 from schemas.errors import ConfigurationError
+from streamer.worker.http.bounded import BoundedConnections
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -25,17 +27,26 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class HttpServer:
-    """Serves ``application`` on a socket that listens already."""
+    """Serves ``application`` on a socket that listens already, to clients that do not take long."""
 
     def __init__(self, listening: socket.socket, application: web.Application) -> None:
         self._socket = listening
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Answer from now on."""
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket).start()
+        answering = self._runner.server
+        assert answering is not None
+        self._server = await asyncio.get_running_loop().create_server(
+            BoundedConnections(answering), sock=self._socket
+        )
 
     async def stop(self) -> None:
         """End, and close the socket."""
+        if self._server is None:
+            self._socket.close()
+        else:
+            self._server.close()
         await self._runner.cleanup()

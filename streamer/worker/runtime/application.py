@@ -13,6 +13,7 @@ from faust.types import CollectionT
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TABLE_NAME
+from streamer.settings.bootstrap import broker_addresses
 from streamer.worker.runtime.ending import Ending
 from streamer.worker.runtime.inbox import Fetched
 from streamer.worker.runtime.options import WorkerOptions
@@ -27,6 +28,7 @@ from streamer.worker.runtime.stores.store import (
 )
 from streamer.worker.runtime.transport import BatchTransport
 from streamer.worker.stage.protocol import Stage
+from streamer.worker.stop_signals import hangup_counts
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +92,12 @@ class StreamingApp(faust.App):
 
 
 class StreamingWorker(faust.Worker):
-    """The process around a :class:`StreamingApp`."""
+    """The process around a :class:`StreamingApp`, which SIGHUP ends like SIGTERM."""
+
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()
+        if hangup_counts():
+            self.loop.add_signal_handler(signal.SIGHUP, self._on_sigterm)
 
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         # The first moment of a stop: what fails because of it comes later.
@@ -113,7 +120,7 @@ def build_application(
     """
     app = StreamingApp(
         options.application_id,
-        broker=[f"kafka://{address}" for address in options.connection.bootstrap.split(",")],
+        broker=[f"kafka://{address}" for address in broker_addresses(options.connection.bootstrap)],
         broker_credentials=_credentials(options.connection),
         datadir=options.data_dir,
         store="rocksdb://",
@@ -191,7 +198,7 @@ def _credentials(connection: Connection) -> faust.SASLCredentials | faust.SSLCre
 
 
 def run(app: StreamingApp) -> int:
-    """Run ``app`` in the main thread until SIGTERM or SIGINT, or until it fails.
+    """Run ``app`` in the main thread until SIGTERM, SIGHUP or SIGINT, or until it fails.
 
     Returns: the exit code; 0 after a signal, when each transaction under way is committed or undone, else 1.
     The process must end then: after a signal or a failure it does so by force a while later.

@@ -94,7 +94,7 @@ def test_texts_from_the_environment_become_typed_values() -> None:
         ("STREAMER_DISORDER_S", "nan", ["STREAMER_DISORDER_S", "'nan'", "a number, at least 0"]),
         ("STREAMER_DISORDER_S", "inf", ["STREAMER_DISORDER_S", "'inf'", "at most 86400"]),
         ("STREAMER_MODE", "replay", ["STREAMER_MODE", "'replay'", "one of event-time, live"]),
-        ("STREAMER_BOOTSTRAP", "kafka", ["STREAMER_BOOTSTRAP", "'kafka'", "a text that matches"]),
+        ("STREAMER_BOOTSTRAP", "kafka", ["STREAMER_BOOTSTRAP", "'kafka'", "host:port[,host:port]..."]),
         ("STREAMER_TOPIC_PREFIX", "a b", ["STREAMER_TOPIC_PREFIX", "'a b'"]),
         ("STREAMER_INSTANCE_ID", "", ["STREAMER_INSTANCE_ID", "not empty"]),
         ("STREAMER_BUNDLE", "", ["STREAMER_BUNDLE", "a path"]),

@@ -66,4 +66,4 @@ def test_nothing_else_is_served() -> None:
         if "web.Application(" in path.read_text()
     }
     assert serving == {"streamer/demo/page/page.py", "streamer/worker/http/health.py"}
-    assert "web_enabled=False" in (ROOT / "streamer" / "kafka" / "application.py").read_text()
+    assert "web_enabled=False" in (ROOT / "streamer" / "worker" / "runtime" / "application.py").read_text()
