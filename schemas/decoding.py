@@ -6,9 +6,9 @@ a record that it refuses is read again by the one that ignores unknown fields, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, cast
 
 import msgspec
 
@@ -17,7 +17,6 @@ from schemas.event import (
     EVENT_TYPE_CODES,
     MAX_EVENT_BYTES,
     Event,
-    EventEnvelope,
     EventMessage,
     Item,
     ItemMessage,
@@ -30,13 +29,11 @@ from schemas.units import DAY_MS
 from schemas.unread import UNREAD_CLASS, Unread
 from schemas.vendors import VENDORS, Vendor
 from schemas.vendors.loose_values import UNKNOWN_TYPE
+from schemas.wire_format import FORMATS, JSON, JSON_FORMAT, WireFormat, count_unknown_fields, wire_format_of
 from schemas.wrappers import naming_wrapper, wrapper_of
 
 EventFormat = Literal["contract", "segment", "snowplow", "ga4"]
 """Whose events a topic carries: the contract's own, or a platform's."""
-
-JSON: Final = "application/json"
-MESSAGE_PACK: Final = "application/msgpack"
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Some writers of UTF-8 begin with it; it is no part of a JSON text."""
@@ -46,51 +43,6 @@ EARLIEST_TIMESTAMP_MS: Final = 631_152_000_000
 
 MAX_AHEAD_MS: Final = DAY_MS
 """How far an event may be ahead of its record's Kafka timestamp."""
-
-_EVENT_FIELDS: Final = frozenset(StrictEventMessage.__struct_fields__)
-_ITEM_FIELDS: Final = frozenset(Item.__struct_fields__)
-
-
-class _Format(NamedTuple):
-    """The decoders of one content type."""
-
-    name: str
-    strict: msgspec.json.Decoder[StrictEventMessage] | msgspec.msgpack.Decoder[StrictEventMessage]
-    lenient: msgspec.json.Decoder[EventMessage] | msgspec.msgpack.Decoder[EventMessage]
-    envelope: msgspec.json.Decoder[EventEnvelope] | msgspec.msgpack.Decoder[EventEnvelope]
-    fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] | msgspec.msgpack.Decoder[dict[str, msgspec.Raw]]
-    item_fields: (
-        msgspec.json.Decoder[list[dict[str, msgspec.Raw]] | None]
-        | msgspec.msgpack.Decoder[list[dict[str, msgspec.Raw]] | None]
-    )
-
-
-_JSON: Final = _Format(
-    "JSON",
-    msgspec.json.Decoder(StrictEventMessage),
-    msgspec.json.Decoder(EventMessage),
-    msgspec.json.Decoder(EventEnvelope),
-    msgspec.json.Decoder(dict[str, msgspec.Raw]),
-    msgspec.json.Decoder(list[dict[str, msgspec.Raw]] | None),
-)
-_MESSAGE_PACK: Final = _Format(
-    "MessagePack",
-    msgspec.msgpack.Decoder(StrictEventMessage),
-    msgspec.msgpack.Decoder(EventMessage),
-    msgspec.msgpack.Decoder(EventEnvelope),
-    msgspec.msgpack.Decoder(dict[str, msgspec.Raw]),
-    msgspec.msgpack.Decoder(list[dict[str, msgspec.Raw]] | None),
-)
-_FORMATS: Final[dict[str | None, _Format]] = {None: _JSON, JSON: _JSON, MESSAGE_PACK: _MESSAGE_PACK}
-
-
-def content_type_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
-    """The value of the last ``content-type`` header that has one, or None where there is none."""
-    found = None
-    for name, value in headers:
-        if name == "content-type" and value is not None:
-            found = value
-    return None if found is None else found.decode("ascii", "replace")
 
 
 def decode_event(
@@ -109,7 +61,7 @@ def decode_event(
 
     Raises ``MalformedEventError`` and nothing else.
     """
-    wire_format = _FORMATS.get(content_type) or _format_of(content_type)
+    wire_format = FORMATS.get(content_type) or wire_format_of(content_type)
     if not value:
         if isinstance(value, Unread):
             raise MalformedEventError(UNREAD_CLASS, value.reason)
@@ -119,11 +71,11 @@ def decode_event(
         raise MalformedEventError(
             "too-large", f"The event has {len(value)} bytes; the most is {MAX_EVENT_BYTES}."
         )
-    if wire_format is _JSON and not value.isascii():
+    if wire_format is JSON_FORMAT and not value.isascii():
         value = value.removeprefix(BYTE_ORDER_MARK)
         _require_utf8(value)
     if event_format != "contract":
-        if wire_format is not _JSON:
+        if wire_format is not JSON_FORMAT:
             raise MalformedEventError("content-type", f"Events of {event_format} come as {JSON}.")
         return _decode_vendor(event_format, value, record_timestamp_ms)
     unknown_fields = 0
@@ -135,7 +87,7 @@ def decode_event(
             return lenient
         message, unknown_fields = lenient
     # In JSON a NUL is always escaped, and most records escape nothing.
-    may_have_nul = wire_format is not _JSON or b"\\" in value
+    may_have_nul = wire_format is not JSON_FORMAT or b"\\" in value
     return _event_of(message, unknown_fields, record_timestamp_ms, may_have_nul=may_have_nul)
 
 
@@ -218,17 +170,6 @@ def _event_of(
     )
 
 
-def _format_of(content_type: str | None) -> _Format:
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    wire_format = _FORMATS.get(media_type)
-    if wire_format is None:
-        raise MalformedEventError(
-            "content-type",
-            f"The content type {media_type[:80]!r} is not known; send {JSON} or {MESSAGE_PACK}.",
-        )
-    return wire_format
-
-
 def _require_utf8(value: bytes) -> None:
     # The decoder checks only the strings that it keeps; the rest of the record must be text as well.
     try:
@@ -238,12 +179,12 @@ def _require_utf8(value: bytes) -> None:
 
 
 def _decode_leniently(
-    wire_format: _Format, value: bytes, record_timestamp_ms: int
+    wire_format: WireFormat, value: bytes, record_timestamp_ms: int
 ) -> tuple[EventMessage, int] | Skipped:
     """The slow path: unknown fields, an unknown type of another shape, or a malformed record."""
     try:
         message = wire_format.lenient.decode(value)
-        unknown_fields = _count_unknown_fields(wire_format, value)
+        unknown_fields = count_unknown_fields(wire_format, value)
     except (ValueError, RecursionError) as error:
         if isinstance(error, msgspec.ValidationError) and _is_of_unknown_type(
             wire_format, value, record_timestamp_ms
@@ -256,22 +197,13 @@ def _decode_leniently(
     return message, unknown_fields
 
 
-def _is_of_unknown_type(wire_format: _Format, value: bytes, record_timestamp_ms: int) -> bool:
+def _is_of_unknown_type(wire_format: WireFormat, value: bytes, record_timestamp_ms: int) -> bool:
     try:
         envelope = wire_format.envelope.decode(value)
     except (ValueError, RecursionError):
         return False
     _checked_time(envelope.timestamp, record_timestamp_ms)
     return envelope.type not in EVENT_TYPE_CODES
-
-
-def _count_unknown_fields(wire_format: _Format, value: bytes) -> int:
-    fields = wire_format.fields.decode(value)
-    unknown = sum(name not in _EVENT_FIELDS for name in fields)
-    if "items" in fields:
-        for item in wire_format.item_fields.decode(fields["items"]) or ():
-            unknown += sum(name not in _ITEM_FIELDS for name in item)
-    return unknown
 
 
 def _plain_item(item: Item | ItemMessage) -> Item:

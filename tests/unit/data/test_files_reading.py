@@ -438,7 +438,8 @@ def test_utf_16_is_named(tmp_path: Path, name: str) -> None:
 def test_a_byte_order_mark_begins_lines_too(tmp_path: Path) -> None:
     line = json.dumps(ROW).encode() + b"\n"
     assert list(read_events(written(tmp_path / "e.ndjson", b"\xef\xbb\xbf" + line))) == [EVENT]
-    assert "line 2" in problem(written(tmp_path / "f.ndjson", line + b"\xef\xbb\xbf" + line))
+    joined = written(tmp_path / "f.ndjson", line + b"\xef\xbb\xbf" + line)
+    assert list(read_events(joined)) == [EVENT, EVENT], "files that were written after each other"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_worker_follows_decisions_and_refuses_what_is_damaged(tmp_path: Path) 
         await watcher.follow(rolled_back(promoted(on_trial)))
         assert (models.serving.sha256, models.since) == (demo_bundle().sha256, 4)
 
-        await watcher.follow(reset(now_ms=1_700_000_000_000))
+        await watcher.follow(reset(now_ms=8))
         assert (models.serving.sha256, models.since) == (demo_bundle().sha256, 4), "until the next start"
 
         (tmp_path / "new").rename(tmp_path / "moved")
