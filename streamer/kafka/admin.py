@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
 from streamer.kafka.connection import Connection
-from streamer.kafka.unreachable import why_unreachable
+from streamer.kafka.unreachable import why_failed, why_unreachable
 
 CONNECT_DEADLINE_S = 10.0
 
@@ -34,7 +34,7 @@ async def connected_admin(connection: Connection) -> AsyncIterator[AIOKafkaAdmin
         raise BrokerError(await why_unreachable(connection)) from error
     try:
         yield admin
-    except KafkaError as error:
-        raise BrokerError(f"the Kafka broker at {connection.bootstrap} failed: {error}") from error
+    except (KafkaError, TimeoutError) as error:
+        raise BrokerError(await why_failed(connection, error)) from error
     finally:
         await admin.close()

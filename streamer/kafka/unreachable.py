@@ -1,10 +1,12 @@
-"""Why no broker can be talked to, in words; aiokafka tells only its log."""
+"""Why brokers cannot be talked to, in words; aiokafka tells only its log."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from typing import Any
 
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
@@ -12,31 +14,78 @@ from aiokafka.errors import (
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from streamer.kafka.connection import Connection
 from streamer.settings.bootstrap import Address, broker_addresses
 
 _TIMEOUT_MS = 3000
+# Of the addresses that are named in one message.
+_SHOWN = 3
 
 
 async def why_unreachable(connection: Connection) -> str:
     """What the first broker that can be reached refuses, or that none answers, and what to do about it."""
-    for address in broker_addresses(connection.bootstrap):
-        refusal = await _refusal(connection, address)
-        if refusal is not None:
-            return f"the Kafka broker at {address} {refusal}"
-    return (
+    return await _obstacle(connection) or (
         f"no Kafka broker answers at {connection.bootstrap}: start one (`streamer broker`), or set "
         "STREAMER_BOOTSTRAP to where it is"
     )
 
 
-async def _refusal(connection: Connection, address: Address) -> str | None:
-    """What stands between us and the broker at ``address``; ``None`` if nothing tells."""
+async def why_failed(connection: Connection, error: Exception) -> str:
+    """That brokers which could be reached have failed with ``error``, and what stands between us and them."""
+    failure = str(error) or "it did not answer in time"
+    obstacle = await _obstacle(connection)
+    if obstacle is None:
+        return f"the Kafka broker at {connection.bootstrap} failed: {failure}"
+    return f"{obstacle} ({failure})"
+
+
+async def _obstacle(connection: Connection) -> str | None:
+    for address in broker_addresses(connection.bootstrap):
+        reached = await _reached(connection, address)
+        if isinstance(reached, str):
+            return f"the Kafka broker at {address} {reached}"
+        if reached is not None and (elsewhere := await _unreachable_elsewhere(connection, address, reached)):
+            return elsewhere
+    return None
+
+
+async def _unreachable_elsewhere(
+    connection: Connection, address: Address, reached: AIOKafkaConnection
+) -> str | None:
+    """Which addresses the broker ``reached`` at ``address`` sends clients to in vain; closes ``reached``."""
+    try:
+        # The first answer of a broker: who there is, and at which addresses.
+        metadata: Any = await reached.send(MetadataRequest([]))
+    except (KafkaError, OSError, TimeoutError):
+        return None
+    finally:
+        reached.close()
+    advertised = [Address(host, port) for _, host, port, *_ in metadata.brokers]
+    found = await asyncio.gather(*(_reached(connection, place) for place in advertised))
+    in_vain: list[str] = []
+    for place, answer in zip(advertised, found, strict=True):
+        if isinstance(answer, AIOKafkaConnection):
+            answer.close()
+        else:
+            in_vain.append(f"{place}, which {answer or 'does not answer'}")
+    if not in_vain:
+        return None
+    more = f", and {len(in_vain) - _SHOWN} more" if len(in_vain) > _SHOWN else ""
+    return (
+        f"the Kafka broker at {address} answers and sends us on to {'; '.join(in_vain[:_SHOWN])}{more}: set "
+        "its advertised.listeners to addresses that can be reached from here, or set STREAMER_BOOTSTRAP to "
+        "the listener that is meant for us"
+    )
+
+
+async def _reached(connection: Connection, address: Address) -> AIOKafkaConnection | str | None:
+    """A connection to a broker, or what it refuses, in words; ``None`` where nothing answers."""
     options = dict(connection.client_options)
     del options["bootstrap_servers"]
     try:
-        connected = await create_conn(address.host, address.port, request_timeout_ms=_TIMEOUT_MS, **options)
+        return await create_conn(address.host, address.port, request_timeout_ms=_TIMEOUT_MS, **options)
     except ssl.SSLCertVerificationError as error:
         # OpenSSL tells a name and an address that do not fit by different codes.
         if "mismatch" in error.verify_message:
@@ -62,5 +111,3 @@ async def _refusal(connection: Connection, address: Address) -> str | None:
         )
     except (KafkaError, OSError, TimeoutError):
         return None
-    connected.close()
-    return None

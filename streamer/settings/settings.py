@@ -17,6 +17,7 @@ from streamer.settings.values import Form
 
 MAX_GAP_DAYS = 36_500
 _TOPIC_CHARACTERS = "^[a-zA-Z0-9._-]"
+_IN_TOPIC_CHARACTERS = "a text of the characters a-z, A-Z, 0-9, `.`, `_` and `-`"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=_TOPIC_CHARACTERS + "*$",
+            extra={"form": Form(f"{_IN_TOPIC_CHARACTERS}, or nothing")},
             description="Put before the name of every topic and before `application_id`: deployments of "
             "different prefixes share nothing on a broker.",
         ),
@@ -90,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=_TOPIC_CHARACTERS + "+$",
+            extra={"form": Form(_IN_TOPIC_CHARACTERS)},
             description="Behind `topic_prefix`, the consumer group, and the start of transactional ids and "
             "of the changelog's name.",
         ),
@@ -139,7 +142,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Whose events the events topic carries: the contract's own, or a platform's."),
     ] = "contract"
     currency: Annotated[
-        Annotated[str, Meta(pattern="^[A-Z0-9]{1,16}$")] | None,
+        Annotated[str, Meta(pattern="^[A-Z0-9]{1,16}$", extra={"form": Form("1 to 16 of A-Z and 0-9")})]
+        | None,
         Meta(
             description="The currency of this deployment, as in `USD`. An event in another one keeps its "
             "place, its amounts are unknown. Without this setting amounts count whatever their currency.",

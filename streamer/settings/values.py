@@ -13,11 +13,12 @@ from streamer.settings.secret import Secret
 class Form(NamedTuple):
     """What a text has to look like beyond its type: ``extra={"form": Form(...)}`` of a setting's ``Meta``.
 
-    ``plain``: the text as it is used; raises ``ValueError`` where it has not this form.
+    ``plain``: the text as it is used; raises ``ValueError`` where it has not this form. Without it a pattern
+    beside it checks the text.
     """
 
     words: str
-    plain: Callable[[str], str]
+    plain: Callable[[str], str] = str
 
 
 def form_of(annotated: Any) -> Form | None:
@@ -52,10 +53,8 @@ def in_words(info: msgspec.inspect.Type) -> str:
             return "a whole number" + _bounds(info)
         case msgspec.inspect.FloatType():
             return "a number" + _bounds(info)
-        case msgspec.inspect.StrType(pattern=str(pattern)):
-            # A bar would end the table's cell.
-            return f"a text that matches `{pattern}`".replace("|", "\\|")
-        case msgspec.inspect.StrType(min_length=min_length):
+        # A pattern is no word: its setting has a form beside it.
+        case msgspec.inspect.StrType(pattern=None, min_length=min_length):
             return "a text that is not empty" if min_length else "a text"
         case msgspec.inspect.DateTimeType():
             return "a time with its offset"

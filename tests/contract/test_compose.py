@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +21,10 @@ import pytest
 import yaml
 
 from streamer.cli import COMMANDS
-from streamer.processes.broker.configuration import write_properties
+from streamer.processes.broker.configuration import broker_settings, write_properties
 from streamer.processes.broker.jars import class_path
 from streamer.processes.broker.lock import KAFKA_VERSION
+from streamer.processes.broker.probe import CORRELATION_ID, METADATA_REQUEST
 from streamer.processes.broker.process import java_binary
 from streamer.settings.loading import load_settings
 from streamer.settings.sources import ENVIRONMENT_PREFIX
@@ -68,7 +71,7 @@ def test_commands_and_settings_exist(
     monkeypatch.chdir(tmp_path)
     definition = compose["services"][service]
     assert definition["command"][0] in COMMANDS
-    environment: dict[str, str] = definition["environment"]
+    environment: dict[str, str] = _interpolated(definition["environment"])
     assert all(name.startswith(ENVIRONMENT_PREFIX) for name in environment)
     kafka = compose["services"]["kafka"]["environment"]
     assert (
@@ -83,9 +86,49 @@ def test_nothing_is_published_beyond_this_machine(compose: dict[str, Any]) -> No
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_what_is_taken_on_the_host_can_be_chosen(compose: dict[str, Any]) -> None:
+    chosen = {"KAFKA_PORT": "19092", "POSTGRES_PORT": "15432", "STREAMER_MODE": "event-time"}
+    for given, ports, mode in (({}, ("9092", "5432"), "live"), (chosen, ("19092", "15432"), "event-time")):
+        services = _interpolated(compose, **given)["services"]
+        assert services["kafka"]["ports"] == [f"127.0.0.1:{ports[0]}:9092"]
+        advertised = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+        assert advertised.split(",")[1] == f"HOST://127.0.0.1:{ports[0]}"
+        assert services["postgres"]["ports"] == [f"127.0.0.1:{ports[1]}:5432"]
+        assert services["streamer"]["environment"]["STREAMER_MODE"] == mode
+
+
+def test_kafkas_own_topics_are_as_small_as_the_local_brokers(compose: dict[str, Any]) -> None:
+    environment = compose["services"]["kafka"]["environment"]
+    local = broker_settings(Path(), 1, 2)
+    for name, partitions in local.items():
+        if name.endswith("num.partitions"):
+            assert environment[f"KAFKA_{name.upper().replace('.', '_')}"] == str(partitions), name
+
+
+@pytest.mark.parametrize("brokers", [1, 10, 256, 0, None])
+def test_kafkas_health_check_asks_for_a_broker_that_has_joined(
+    compose: dict[str, Any], brokers: int | None
+) -> None:
+    """Its own command, with a port where its one request is answered with so many brokers, or not at all."""
+    kind, *command = _interpolated(compose["services"]["kafka"]["healthcheck"]["test"])
+    assert kind == "CMD"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(30)
+        command[-1] = command[-1].replace("/19092", f"/{listening.getsockname()[1]}")
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            connection, _ = listening.accept()
+            with connection:
+                asked = connection.recv(18, socket.MSG_WAITALL)
+                if brokers is not None:
+                    connection.sendall(struct.pack(">iii", 1000, CORRELATION_ID, brokers))
+            code = process.wait(30)
+    assert asked == METADATA_REQUEST
+    assert (code == 0) is bool(brokers)
+
+
 def test_kafka_accepts_its_settings(compose: dict[str, Any], tmp_path: Path) -> None:
     """As the image does: ``KAFKA_NODE_ID`` is ``node.id``. Formatting reads and validates them all."""
-    environment: dict[str, str] = dict(compose["services"]["kafka"]["environment"])
+    environment: dict[str, str] = _interpolated(compose["services"]["kafka"]["environment"])
     cluster_id = environment.pop("CLUSTER_ID")
     settings: dict[str, object] = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): value for name, value in environment.items()
@@ -139,7 +182,12 @@ def test_our_containers_may_write_only_what_they_must(compose: dict[str, Any], s
     assert definition["cap_drop"] == ["ALL"]
     assert definition["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "cap_add", "devices", "network_mode", "pid", "user"} & definition.keys()
-    mounted = [volume["target"] for volume in definition.get("volumes", []) if not volume.get("read_only")]
+    mounted = [
+        # In its short form a volume without a name is its place alone, which older engines take as well.
+        volume if isinstance(volume, str) else volume["target"]
+        for volume in definition.get("volumes", [])
+        if isinstance(volume, str) or not volume.get("read_only")
+    ]
     data_dir = definition["environment"].get("STREAMER_DATA_DIR")
     assert [*definition["tmpfs"], *mounted] == ["/tmp", *filter(None, [data_dir])]
 
@@ -190,3 +238,15 @@ def test_the_health_check_asks_whether_the_worker_gets_on(
             await server.stop()
 
     assert (asyncio.run(asked()) == 0) is (obstacle is None)
+
+
+def _interpolated(value: Any, **given: str) -> Any:
+    """As Compose reads a value, with ``given`` in the environment."""
+    if isinstance(value, dict):
+        return {name: _interpolated(each, **given) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_interpolated(each, **given) for each in value]
+    if not isinstance(value, str):
+        return value
+    filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1], found[2]), value)
+    return filled.replace("$$", "$")

@@ -1,8 +1,8 @@
 """A real Kafka for the integration tests.
 
 ``broker`` is shared by the whole session: the one at ``KAFKA_BOOTSTRAP`` if that is set, else a
-container where a Docker engine answers, else a local broker from packages. Tests that stop, freeze or
-kill a broker take one of their own: ``own_broker``.
+container where a Docker engine answers and has or gets the image, else a local broker from packages.
+Tests that stop, freeze or kill a broker take one of their own: ``own_broker``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import socket
 import time
 import uuid
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,14 +39,11 @@ class Broker(NamedTuple):
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """The session's broker; keep topics apart with ``topic_prefix``."""
-    if bootstrap := os.environ.get("KAFKA_BOOTSTRAP"):
+    with ExitStack() as stack:
+        bootstrap = os.environ.get("KAFKA_BOOTSTRAP") or containers_bootstrap(stack)
+        if bootstrap is None:
+            bootstrap = stack.enter_context(local_broker(tmp_path_factory.mktemp("broker"))).bootstrap
         yield Broker(bootstrap)
-    elif _docker_engine_answers():
-        with _container() as bootstrap:
-            yield Broker(bootstrap)
-    else:
-        with local_broker(tmp_path_factory.mktemp("broker")) as local:
-            yield Broker(local.bootstrap)
 
 
 @pytest.fixture
@@ -59,6 +57,18 @@ def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
 def topic_prefix() -> str:
     """A prefix for topics, consumer groups and transactional ids that no other test uses."""
     return f"t{uuid.uuid4().hex[:12]}."
+
+
+def containers_bootstrap(stack: ExitStack) -> str | None:
+    """Of Kafka in a container that ends with ``stack``; ``None`` where there can be none."""
+    if not _docker_engine_answers():
+        return None
+    try:
+        return stack.enter_context(_container())
+    except docker.errors.DockerException as error:
+        # Of Kafka's image or of the one that testcontainers cleans up with.
+        warnings.warn(f"no container, a local broker instead: {error}", stacklevel=2)
+        return None
 
 
 def _docker_engine_answers() -> bool:

@@ -13,6 +13,7 @@ from schemas.errors import BrokerError
 from streamer.processes.broker import local_broker
 
 DEFAULT_PORT = 9092
+_JARS_A_LINE = 10
 
 
 @click.command(name="broker")
@@ -32,7 +33,7 @@ def command(port: int, data_dir: Path | None) -> None:
     ends with Ctrl-C or SIGTERM.
     """
     signal.signal(signal.SIGTERM, _end)
-    with local_broker(data_dir, port, _show_download if sys.stderr.isatty() else None) as broker:
+    with local_broker(data_dir, port, _show_download if sys.stderr.isatty() else _log_download) as broker:
         click.echo(f"Kafka answers at {broker.bootstrap} (log: {broker.log_file})")
         status = broker.wait()
         raise BrokerError(f"Kafka ended with status {status}: see {broker.log_file}")
@@ -44,3 +45,9 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 
 def _show_download(present: int, needed: int) -> None:
     click.echo(f"\rfetching Kafka: {present} of {needed} jars", err=True, nl=present == needed)
+
+
+def _log_download(present: int, needed: int) -> None:
+    """As lines of a log, which somebody may read while they come: few, and from the beginning."""
+    if present % _JARS_A_LINE == 0 or present == needed:
+        click.echo(f"fetching Kafka: {present} of {needed} jars", err=True)

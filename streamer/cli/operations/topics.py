@@ -12,6 +12,9 @@ from schemas.topics import ERASURES, EVENTS, REPARTITION, with_prefix
 from streamer.cli.settings_option import settings_option
 from streamer.kafka.retention import ahead_warning, outage_warning, stamp_warning
 from streamer.kafka.topics import TopicState, create_missing_topics, repair_of, topic_states
+from streamer.processes.broker.announcement import wait_for_start
+from streamer.processes.broker.configuration import HOST
+from streamer.settings.bootstrap import broker_addresses
 from streamer.settings.settings import Settings
 
 HEAD = ("topic", "partitions", "policy", "state")
@@ -27,7 +30,10 @@ def command(apply: bool, settings: Settings) -> None:
     says how many. Exit code 1 when a topic is missing or does not fit. A retention that is shorter than the
     longest outage to survive (STREAMER_LONGEST_OUTAGE_DAYS) is a warning, and so are a topic of outputs that
     is stamped by the workers' clocks and one of events that takes any sender's clock.
+
+    A `streamer broker` on this machine that has just been started is waited for.
     """
+    _wait_for_local_broker(settings)
     created = asyncio.run(create_missing_topics(settings)) if apply else []
     states = asyncio.run(topic_states(settings))
     click.echo(_table(states, created))
@@ -44,6 +50,14 @@ def command(apply: bool, settings: Settings) -> None:
     if wrong:
         repairs = " ".join(dict.fromkeys(repair_of(state) for state in wrong))
         raise TopicError(f"{len(wrong)} of {len(states)} topics are missing or do not fit. {repairs}")
+
+
+def _wait_for_local_broker(settings: Settings) -> None:
+    if settings.security_protocol == "PLAINTEXT":
+        addresses = broker_addresses(settings.bootstrap)
+        ports = [address.port for address in addresses if address.host in (HOST, "localhost")]
+        if len(ports) == len(addresses):
+            wait_for_start(ports, lambda what: click.echo(what, err=True))
 
 
 def _outage_warnings(states: Sequence[TopicState], settings: Settings) -> list[str]:

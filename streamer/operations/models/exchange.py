@@ -42,9 +42,9 @@ async def load(settings: Settings, directory: Path) -> Deployment:
     trial again only once it is dropped.
     """
     settings = _here(settings)
+    before = await newest_rollout(settings)
     bundle = load_bundle(directory, settings.device, settings.arena_precision, settings.bundle_root)
     check_fits(settings, bundle.manifest)
-    before = await newest_rollout(settings)
     serving = before.serving or _in_settings(settings)
     check_successor(bundle.manifest, _manifest(serving.path))
     candidate = _reference(directory, bundle.manifest, bundle.sha256)

@@ -18,7 +18,7 @@ from streamer.processes.broker.lock import KAFKA_VERSION, locked_jars, sha256_of
 PARALLEL_DOWNLOADS = 4
 
 Progress = Callable[[int, int], None]
-"""Called with the jars present and the jars needed, after each download."""
+"""Called with the jars present and the jars needed, before the first download and after each."""
 
 
 def jar_cache() -> Path:
@@ -45,9 +45,12 @@ def class_path(progress: Progress | None = None) -> str:
                 f"the cache directory {cache} cannot be written ({error.strerror}): "
                 "set XDG_CACHE_HOME to a directory that can"
             ) from error
+        present = len(jars) - len(missing)
+        if progress is not None:
+            progress(present, len(jars))
         with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
             fetched = pool.map(lambda name: _fetch(name, jars[name], paths[name]), missing)
-            for count, _ in enumerate(fetched, start=len(jars) - len(missing) + 1):
+            for count, _ in enumerate(fetched, start=present + 1):
                 if progress is not None:
                     progress(count, len(jars))
     return os.pathsep.join(str(path) for path in paths.values())

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from schemas.errors import BrokerError, ConfigurationError
+from streamer.processes.broker.announcement import announced_start
 from streamer.processes.broker.configuration import HOST, broker_settings, log_settings, write_properties
 from streamer.processes.broker.in_use import is_in_use
 from streamer.processes.broker.jars import Progress, class_path
@@ -74,6 +75,10 @@ class LocalBroker:
                 "directory with --data-dir"
             )
         _require_free(self.port)
+        with announced_start(self.port):
+            self._start()
+
+    def _start(self) -> None:
         java = [java_binary(), *JVM_OPTIONS, "-cp", class_path(self._progress)]
         java.append(f"-Dlog4j2.configurationFile={self._write_configuration()}")
         properties = str(self.data_dir / "server.properties")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import BrokerError, StateError
+from schemas.errors import BrokerError, StateError, TopicError
 from schemas.topics import MODELS, with_prefix
-from streamer.kafka.connection import connection_of
+from streamer.kafka.connection import Connection, connection_of
+from streamer.kafka.reading import partition_counts
 from streamer.kafka.unreachable import why_unreachable
 from streamer.settings.settings import Settings
 from streamer.worker.rollout.plan import NOTHING_DECIDED, Decided, Rollout, encode_rollout
@@ -18,7 +19,7 @@ _POLL_MS = 1000
 class RolloutReader:
     """Reads decisions as they come; use as an async context manager.
 
-    Raises ``BrokerError`` where the broker fails.
+    Raises ``BrokerError`` where the broker fails, and ``TopicError`` where the topic is missing.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,6 +35,7 @@ class RolloutReader:
         self._key = settings.application_id.encode()
 
     async def __aenter__(self) -> RolloutReader:
+        await _require(self._connection, self._partition.topic)
         try:
             await self._consumer.start()
         except KafkaError as error:
@@ -93,10 +95,11 @@ async def newest_rollout(settings: Settings) -> Rollout:
 
 
 async def publish_rollout(settings: Settings, rollout: Rollout) -> None:
-    """Make ``rollout`` the decision that holds. Raises ``BrokerError``."""
+    """Make ``rollout`` the decision that holds. Raises ``BrokerError`` and ``TopicError``."""
     connection = connection_of(settings)
-    producer = AIOKafkaProducer(**connection.client_options, acks="all", enable_idempotence=True)
     topic, key = with_prefix(settings.topic_prefix, MODELS.name), settings.application_id.encode()
+    await _require(connection, topic)
+    producer = AIOKafkaProducer(**connection.client_options, acks="all", enable_idempotence=True)
     try:
         await producer.start()
     except KafkaError as error:
@@ -108,3 +111,9 @@ async def publish_rollout(settings: Settings, rollout: Rollout) -> None:
         raise BrokerError(f"writing {topic} at {connection.bootstrap} failed: {error}") from error
     finally:
         await producer.stop()
+
+
+async def _require(connection: Connection, topic: str) -> None:
+    """A client that is told to read or write a topic waits for one that does not exist."""
+    if topic not in await partition_counts(connection):
+        raise TopicError(f"topic {topic} does not exist: create it with `streamer topics --apply`.")

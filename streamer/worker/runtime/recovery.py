@@ -76,6 +76,17 @@ class PositionRecovery(Recovery):
             log.info("standby has caught up", partitions=len(self.standby_tps))
             self.tables.on_standbys_ready()
 
+    @Recovery.task
+    async def _publish_stats(self) -> None:
+        """Nothing: Faust would judge by its queue, which is empty here, and warn that nothing comes."""
+
+    def _highwater_logtable(self, highwaters: Mapping[TP, int], *, title: str) -> str:  # noqa: ARG002 - Faust's
+        # Faust draws a table over many lines, which a log in JSON cannot show.
+        return ", ".join(f"{tp.topic}-{tp.partition} {offset}" for tp, offset in sorted(highwaters.items()))
+
+    def _start_offsets_logtable(self, offsets: Mapping[TP, int], *, title: str) -> str:
+        return self._highwater_logtable(offsets, title=title)
+
     def _set_recovery_started(self) -> None:
         # Faust clears the signal every five seconds only. Left from the recovery before, it would end
         # this one at once, with whatever table there is.

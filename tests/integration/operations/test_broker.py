@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -22,6 +23,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.errors import BrokerError, ConfigurationError
 from streamer.processes.broker import LocalBroker, local_broker
+from streamer.processes.broker.announcement import is_starting
 from streamer.processes.broker.jars import class_path, jar_cache
 from streamer.processes.broker.probe import broker_answers
 
@@ -123,6 +125,26 @@ def test_a_signal_ends_the_command_and_its_broker(sent: signal.Signals, code: in
         process.send_signal(sent)
         assert process.wait(DEADLINE_S) == code
         assert gone(java)
+
+
+def test_topics_wait_for_a_broker_that_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    with subprocess.Popen([*COMMAND, "--port", str(port)], stdout=subprocess.DEVNULL) as broker:
+        try:
+            until(lambda: is_starting(port), "the broker does not say that it starts")
+            topics = subprocess.run(
+                [*COMMAND[:3], "topics", "--apply"],
+                env={**os.environ, "STREAMER_BOOTSTRAP": f"127.0.0.1:{port}"},
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE_S,
+                check=False,
+            )
+        finally:
+            broker.terminate()
+    assert topics.returncode == 0, topics.stderr
+    assert f"a broker starts at 127.0.0.1:{port}: waiting until it answers\n" in topics.stderr
 
 
 def test_no_broker_outlives_a_killed_command(tmp_path: Path) -> None:

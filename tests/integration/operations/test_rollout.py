@@ -255,3 +255,16 @@ def test_one_worker_that_cannot_read_the_bundle_holds_the_exchange_back(
 
         asyncio.run(wait_for(promoted, "the bundle to be promoted", 60))
         assert {model.revision for model in asyncio.run(taken_up(shop)).values()} == {2}
+
+
+def test_without_its_topic_each_command_says_so_at_once(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    shop = Shop(broker.bootstrap, topic_prefix, tmp_path)
+    for arguments in (["load", str(DEMO_BUNDLE)], ["promote"], ["rollback"], ["drop"], ["reset"]):
+        refused = shop.run("model", *arguments)
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            f"error: topic {shop.topic(MODELS.name)} does not exist: create it with "
+            "`streamer topics --apply`.\n"
+        )

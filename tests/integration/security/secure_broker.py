@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ class SecureBroker:
     """``clear``: address of the listener for the test itself. The others are for the streamer.
 
     ``secure``: TLS and SASL. ``sasl``: SASL in the clear. ``mutual``: TLS with a certificate of the client.
+    ``astray``: in the clear, and sends clients on to ``nowhere``, where nothing answers. ``by_ipv6``: in the
+    clear, ``None`` on a machine without IPv6.
     All certificates are for 127.0.0.1 alone. ``files`` has ``ca.pem``, ``other-ca.pem``, ``cert.pem``,
     ``key.pem`` and ``password``.
     """
@@ -36,8 +38,11 @@ class SecureBroker:
     def __init__(self, directory: Path) -> None:
         self.files = directory / "files"
         self.files.mkdir()
-        ports = _free_ports(4)
-        self.clear, self.secure, self.sasl, self.mutual = (f"{HOST}:{port}" for port in ports)
+        ports = _free_ports(7)
+        self.clear, self.secure, self.sasl, self.mutual, self.astray, self.nowhere = (
+            f"{HOST}:{port}" for port in ports[:6]
+        )
+        self.by_ipv6 = f"[::1]:{ports[6]}" if _has_ipv6() else None
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.files / "ca.pem")
         trustme.CA().cert_pem.write_to_path(self.files / "other-ca.pem")
@@ -47,7 +52,7 @@ class SecureBroker:
         (self.files / "password").write_text(PASSWORD + "\n")
         keystore = self.files / "broker.pem"
         keystore.write_bytes(_as_java_reads_it(authority.issue_cert(HOST)))
-        self.local = LocalBroker(directory / "broker", ports[0], settings=self._settings(ports, keystore))
+        self.local = LocalBroker(directory / "broker", ports[0], settings=self._settings(keystore))
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Settings for the listener ``secure``, with ``settings`` instead of some."""
@@ -70,17 +75,24 @@ class SecureBroker:
             changed: Mapping[str, Any] = admin.alter_user_scram_credentials(wanted)
             changed[USER].result(30)
 
-    def _settings(self, ports: Sequence[int], keystore: Path) -> dict[str, object]:
-        clear, secure, sasl, mutual = ports
-        listeners = {"PLAINTEXT": clear, "SECURE": secure, "SASL": sasl, "MUTUAL": mutual}
-        shown = ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items())
+    def _settings(self, keystore: Path) -> dict[str, object]:
+        listeners = {
+            "PLAINTEXT": self.clear,
+            "SECURE": self.secure,
+            "SASL": self.sasl,
+            "MUTUAL": self.mutual,
+            "ASTRAY": self.astray,
+        }
+        if self.by_ipv6 is not None:
+            listeners["V6"] = self.by_ipv6
+        advertised = listeners | {"ASTRAY": self.nowhere}
         controller = _free_ports(1)[0]
         settings: dict[str, object] = {
             "controller.quorum.voters": f"1@{HOST}:{controller}",
-            "listeners": f"{shown},CONTROLLER://{HOST}:{controller}",
-            "advertised.listeners": shown,
+            "listeners": f"{_joined(listeners)},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": _joined(advertised),
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
-            "SECURE:SASL_SSL,SASL:SASL_PLAINTEXT,MUTUAL:SSL",
+            "SECURE:SASL_SSL,SASL:SASL_PLAINTEXT,MUTUAL:SSL,ASTRAY:PLAINTEXT,V6:PLAINTEXT",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": keystore,
             "ssl.truststore.type": "PEM",
@@ -108,6 +120,18 @@ def secure_broker(directory: Path) -> Iterator[SecureBroker]:
         yield broker
     finally:
         broker.local.stop()
+
+
+def _joined(listeners: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in listeners.items())
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def _free_ports(count: int) -> list[int]:

@@ -123,6 +123,33 @@ def test_two_that_speak_otherwise(secured: SecureBroker, topic_prefix: str, tmp_
     assert_refused(Shop(secured.clear, topic_prefix, tmp_path, **secured.environment()).run("status"), words)
 
 
+def test_an_advertised_address_that_cannot_be_reached_is_named(
+    secured: SecureBroker, topic_prefix: str, tmp_path: Path
+) -> None:
+    words = [f"at {secured.astray} answers and sends us on to {secured.nowhere}", "advertised.listeners"]
+    shop = Shop(secured.astray, topic_prefix, tmp_path)
+    for arguments in (["topics"], ["topics", "--apply"], ["worker"], ["model", "drop"]):
+        assert_refused(shop.run(*arguments), words)
+
+
+def test_brokers_that_are_named_by_their_ipv6_addresses(
+    secured: SecureBroker, topic_prefix: str, tmp_path: Path
+) -> None:
+    """By the client alone, and by Faust's as well, which takes addresses in another way."""
+    if secured.by_ipv6 is None:
+        pytest.skip("this machine has no IPv6")
+    shop = Shop(f"127.0.0.1:1, {secured.by_ipv6}", topic_prefix, tmp_path)
+    assert shop.run("topics", "--apply").returncode == 0
+    asyncio.run(Shop(secured.clear, topic_prefix, tmp_path).publish(shopping(users=1, days=9, seed=5)))
+    worker = shop.start_worker()
+    try:
+        asyncio.run(shop.wait_until_committed(1, worker))
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0, shop.log()
+    finally:
+        worker.kill()
+
+
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
 def test_a_worker_that_is_refused_tells_no_secret_at_debug(
     secured: SecureBroker, topic_prefix: str, tmp_path: Path, mechanism: str

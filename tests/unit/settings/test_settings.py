@@ -95,7 +95,13 @@ def test_texts_from_the_environment_become_typed_values() -> None:
         ("STREAMER_DISORDER_S", "inf", ["STREAMER_DISORDER_S", "'inf'", "at most 86400"]),
         ("STREAMER_MODE", "replay", ["STREAMER_MODE", "'replay'", "one of event-time, live"]),
         ("STREAMER_BOOTSTRAP", "kafka", ["STREAMER_BOOTSTRAP", "'kafka'", "host:port[,host:port]..."]),
-        ("STREAMER_TOPIC_PREFIX", "a b", ["STREAMER_TOPIC_PREFIX", "'a b'"]),
+        ("STREAMER_TOPIC_PREFIX", "a b", ["STREAMER_TOPIC_PREFIX", "'a b'", "a-z, A-Z, 0-9", "or nothing"]),
+        (
+            "STREAMER_APPLICATION_ID",
+            "é",
+            ["STREAMER_APPLICATION_ID", "'é'", "a text of the characters a-z"],
+        ),
+        ("STREAMER_CURRENCY", "usd", ["STREAMER_CURRENCY", "'usd'", "1 to 16 of A-Z and 0-9"]),
         ("STREAMER_INSTANCE_ID", "", ["STREAMER_INSTANCE_ID", "not empty"]),
         ("STREAMER_BUNDLE", "", ["STREAMER_BUNDLE", "a path"]),
         ("STREAMER_CONFIG", "missing.toml", ["missing.toml", "cannot be read"]),
@@ -127,6 +133,10 @@ def test_a_wrong_file_is_refused_in_words(directory: Path, text: str, words: lis
         load_settings(environment={})
     for word in words:
         assert word in str(refusal.value)
+
+
+def test_no_setting_is_explained_by_a_regular_expression() -> None:
+    assert "^" not in settings_table(Settings, ENVIRONMENT_PREFIX)
 
 
 def test_the_documented_table_agrees_with_the_settings() -> None:

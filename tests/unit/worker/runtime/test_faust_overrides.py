@@ -98,6 +98,11 @@ INNER = [
     ),
     Inner(BaseConsumer.on_buffer_drop, "24d93ad07b578903", "replaced by nothing, as on_buffer_full"),
     Inner(
+        BaseConsumer.verify_all_partitions_active,
+        "354e715df3536855",
+        "replaced by nothing: it does no more than warn",
+    ),
+    Inner(
         BaseConsumer.wait_empty,
         "e6ba6b8dd2510ab0",
         "called on revocation and at shutdown, before the stores close",
@@ -138,6 +143,13 @@ INNER = [
         "4f248be84a02f98e",
         "gets no records; clears the end signal only while it waits for some",
     ),
+    Inner(
+        _task(Recovery, "_publish_stats"),
+        "8b8aaa568619f99e",
+        "replaced by nothing: it does no more than log and warn",
+    ),
+    Inner(Recovery._highwater_logtable, "7f1d8cc8911c4ac8", "only logged"),
+    Inner(Recovery._start_offsets_logtable, "2d74545c846851a5", "only logged"),
     Inner(
         Recovery._build_offsets,
         "c81215b6f1628a8c",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,7 @@ from streamer.worker.runtime.application import build_application
 from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.recovery import PositionRecovery, PositionTableManager
 from streamer.worker.runtime.stores.store import PartitionStore
+from streamer.worker.runtime.transport import BatchConsumer
 from streamer.worker.stage.protocol import BatchOutcome
 
 CHANGELOG = "app-users-changelog"
@@ -117,3 +119,28 @@ def test_writes_nothing_of_a_partition_that_is_not_being_recovered(recovery: Pos
     recovery.restore(TP(CHANGELOG, 0), [Fetched(5, b"key", b"value")])
     store = PartitionStore(recovery.tp_to_table[TP(CHANGELOG, 0)])
     assert [*store.items(0), *store.items(2)] == []
+
+
+def test_nothing_is_warned_of_that_goes_well(
+    recovery: PositionRecovery, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Faust misses what it would do itself: records in its queue, acknowledgements, commits."""
+    long_ago = -1e6
+    recovery._recovery_started_at, recovery.stats_interval = long_ago, 0.001
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.assignment = lambda: pytest.fail("Faust looks for its own commits")
+
+    async def watched() -> None:
+        async with asyncio.timeout(60):
+            await inspect.getattr_static(PositionRecovery, "_publish_stats").fun(recovery)
+            await consumer.verify_all_partitions_active()
+
+    asyncio.run(watched())
+    assert not caplog.records
+
+
+def test_offsets_are_logged_in_one_line(recovery: PositionRecovery) -> None:
+    offsets = {TP(CHANGELOG, 1): 19, TP(CHANGELOG, 0): 9}
+    shown = f"{CHANGELOG}-0 9, {CHANGELOG}-1 19"
+    assert recovery._highwater_logtable(offsets, title="active") == shown
+    assert recovery._start_offsets_logtable(offsets, title="active") == shown
