@@ -15,15 +15,15 @@ LOOK_EVERY_S: Final = 2.0
 async def until_read(
     look: Callable[[], Awaitable[Deployment]], deadline_s: float, report: Callable[[Deployment], None]
 ) -> Deployment:
-    """The first view in which nothing is left to read, or the last one within ``deadline_s`` seconds.
+    """The first view in which the workers have caught up, or the last one within ``deadline_s`` seconds.
 
-    ``report`` gets each view in which something is left. Topics that are missing or do not fit end the wait,
-    because no worker starts then.
+    ``report`` gets each view before it. Topics that are missing or do not fit end the wait, because no worker
+    starts then.
     """
     ends_at = monotonic() + deadline_s
     while True:
         deployment = await look()
-        if deployment.topic_problems or not left_in(deployment):
+        if deployment.topic_problems or _caught_up(deployment):
             return deployment
         report(deployment)
         if monotonic() + LOOK_EVERY_S > ends_at:
@@ -34,3 +34,9 @@ async def until_read(
 def left_in(deployment: Deployment) -> int:
     """Records left to read in all partitions."""
     return sum(view.left for view in deployment.partitions)
+
+
+def _caught_up(deployment: Deployment) -> bool:
+    """Whether everything has been read, and no partition that has just been so still takes itself to lag."""
+    held = any(view.status is not None and view.status.held for view in deployment.partitions)
+    return not left_in(deployment) and not (deployment.workers and held)

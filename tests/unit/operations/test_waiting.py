@@ -31,9 +31,17 @@ def waited(looks: Iterator[Deployment], deadline_s: float = 60) -> tuple[Deploym
 def test_it_ends_once_nothing_is_left_in_any_partition() -> None:
     read, forwarded = seen(left=0), seen(left=0)
     forwarded.partitions[1] = msgspec.structs.replace(forwarded.partitions[1], forwarded_lag=3)
-    last, reported = waited(iter([seen(said(), None, left=7), seen(left=2), forwarded, read, seen(left=9)]))
+    held = seen(said(held=True), said(), left=0)
+    looks = [seen(said(), None, left=7), seen(left=2), forwarded, held, read, seen(left=9)]
+    last, reported = waited(iter(looks))
     assert last is read
-    assert reported == [14, 4, 3]
+    assert reported == [14, 4, 3, 0]
+
+
+def test_it_waits_for_no_word_of_a_worker_that_has_gone() -> None:
+    gone = seen(said(held=True), said(), members=(), left=0)
+    last, reported = waited(iter([gone]))
+    assert (last, reported) == (gone, [])
 
 
 def test_it_ends_with_what_is_left_at_the_deadline() -> None:
