@@ -28,7 +28,7 @@ from schemas.timestamps import to_epoch_ms
 from schemas.units import DAY_MS
 from schemas.unread import UNREAD_CLASS, Unread
 from schemas.vendors import VENDORS, Vendor
-from schemas.vendors.loose_values import UNKNOWN_TYPE
+from schemas.vendors.loose_values import unknown_type
 from schemas.wire_format import FORMATS, JSON, JSON_FORMAT, WireFormat, count_unknown_fields, wire_format_of
 from schemas.wrappers import naming_wrapper, wrapper_of
 
@@ -149,7 +149,7 @@ def _event_of(
 ) -> Event | Skipped:
     timestamp = _checked_time(message.timestamp, record_timestamp_ms)
     if message.type not in EVENT_TYPE_CODES:
-        return UNKNOWN_TYPE
+        return unknown_type(message.type, message.user_id)
     items = message.items or _top_level_item(message)
     if may_have_nul:
         _refuse_nul(message.event_id, message.user_id, message.session_id, items)
@@ -186,10 +186,10 @@ def _decode_leniently(
         message = wire_format.lenient.decode(value)
         unknown_fields = count_unknown_fields(wire_format, value)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, msgspec.ValidationError) and _is_of_unknown_type(
-            wire_format, value, record_timestamp_ms
-        ):
-            return UNKNOWN_TYPE
+        if isinstance(error, msgspec.ValidationError):
+            skipped = _of_unknown_type(wire_format, value, record_timestamp_ms)
+            if skipped is not None:
+                return skipped
         raise naming_wrapper(malformed_by_decoder(error, wire_format.name), value) from error
     if message.items:
         plain = tuple(_plain_item(item) for item in message.items)
@@ -197,13 +197,13 @@ def _decode_leniently(
     return message, unknown_fields
 
 
-def _is_of_unknown_type(wire_format: WireFormat, value: bytes, record_timestamp_ms: int) -> bool:
+def _of_unknown_type(wire_format: WireFormat, value: bytes, record_timestamp_ms: int) -> Skipped | None:
     try:
         envelope = wire_format.envelope.decode(value)
     except (ValueError, RecursionError):
-        return False
+        return None
     _checked_time(envelope.timestamp, record_timestamp_ms)
-    return envelope.type not in EVENT_TYPE_CODES
+    return None if envelope.type in EVENT_TYPE_CODES else unknown_type(envelope.type, envelope.user_id)
 
 
 def _plain_item(item: Item | ItemMessage) -> Item:

@@ -102,9 +102,13 @@ class Event(Struct, frozen=True, gc=False):
 
 
 class Skipped(Struct, frozen=True, gc=False):
-    """A well-formed record that is none of the known events; ``reason`` names a counter."""
+    """A well-formed record that is none of the known events; ``reason`` names a counter.
+
+    ``spelling``: how its sender writes the type that is not known, empty where it names the user.
+    """
 
     reason: str
+    spelling: str = ""
 
 
 class StrictEventMessage(Struct, frozen=True, gc=False, forbid_unknown_fields=True):

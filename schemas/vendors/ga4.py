@@ -20,7 +20,6 @@ from schemas.event import Skipped
 from schemas.timestamps import LATEST_MS
 from schemas.vendors.loose_values import (
     ANONYMOUS,
-    UNKNOWN_TYPE,
     LooseIdentifier,
     LooseLabel,
     LooseNumber,
@@ -34,6 +33,7 @@ from schemas.vendors.loose_values import (
     order_id,
     present,
     text_of,
+    unknown_type,
 )
 
 EVENTS: Final[dict[str, str]] = {
@@ -157,7 +157,7 @@ def _of_request(
     envelope: _Envelope, event: _Sent, record_timestamp_ms: int
 ) -> Mapping[str, object] | Skipped:
     if event.name not in EVENTS:
-        return UNKNOWN_TYPE
+        return unknown_type(event.name, envelope.user_id)
     user_id = identifier_of(envelope.user_id)
     if user_id is None:
         return ANONYMOUS
@@ -175,7 +175,7 @@ def _of_request(
 
 def _of_row(envelope: _Envelope, name: str) -> Mapping[str, object] | Skipped:
     if name not in EVENTS:
-        return UNKNOWN_TYPE
+        return unknown_type(name, envelope.user_id)
     user_id = identifier_of(envelope.user_id)
     if user_id is None:
         return ANONYMOUS

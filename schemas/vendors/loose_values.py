@@ -22,9 +22,6 @@ LooseIdentifier = str | WholeNumber | None
 ANONYMOUS: Final = Skipped("anonymous")
 """An event of nobody in particular: before a log-in, or of a guest."""
 
-UNKNOWN_TYPE: Final = Skipped("unknown-type")
-"""An event that is none of the contract's types."""
-
 Value = TypeVar("Value")
 
 _NOT_SET: Final = ("", "(not set)")
@@ -38,6 +35,12 @@ _AMOUNT: Final = re.compile(
 def text_of(value: str | None) -> str | None:
     """The text, or ``None`` where it only says that there is none."""
     return None if value in _NOT_SET else value
+
+
+def unknown_type(spelling: str | None, user_id: LooseIdentifier) -> Skipped:
+    """An event that is none of the contract's types."""
+    names_user = user_id is not None and str(user_id) in (spelling or "")
+    return Skipped("unknown-type", "" if names_user else spelling or "")
 
 
 def identifier_of(value: LooseIdentifier) -> str | None:

@@ -14,7 +14,6 @@ from msgspec import Raw, Struct
 from schemas.event import Skipped
 from schemas.vendors.loose_values import (
     ANONYMOUS,
-    UNKNOWN_TYPE,
     LooseIdentifier,
     LooseLabel,
     LooseNumber,
@@ -26,6 +25,7 @@ from schemas.vendors.loose_values import (
     number_of,
     order_id,
     present,
+    unknown_type,
 )
 
 TRACKED: Final[dict[str, str]] = {
@@ -129,7 +129,7 @@ def segment_fields(value: bytes, _record_timestamp_ms: int) -> Mapping[str, obje
     name = _canonical(call.event or "")
     event_type = "view" if call.type in _SEEN else TRACKED.get(name)
     if event_type is None or (call.type != "track" and call.type not in _SEEN):
-        return UNKNOWN_TYPE
+        return unknown_type(call.event if call.type == "track" else call.type, call.user_id)
     user_id = identifier_of(call.user_id)
     if user_id is None:
         return ANONYMOUS

@@ -14,7 +14,6 @@ from msgspec import Raw, Struct
 from schemas.event import Skipped
 from schemas.vendors.loose_values import (
     ANONYMOUS,
-    UNKNOWN_TYPE,
     LooseIdentifier,
     LooseLabel,
     LooseNumber,
@@ -25,6 +24,7 @@ from schemas.vendors.loose_values import (
     order_id,
     present,
     text_of,
+    unknown_type,
 )
 
 ACTIONS: Final[dict[str, str]] = {
@@ -58,6 +58,7 @@ class _Enriched(Struct, gc=False):
     derived_tstamp: str | None = None
     collector_tstamp: str | None = None
     domain_sessionid: LooseIdentifier = None
+    event_name: LooseIdentifier = None
     action: _Action | None = msgspec.field(
         default=None, name=f"unstruct_event_{_VENDOR}ecommerce_snowplow_ecommerce_action_1"
     )
@@ -109,7 +110,8 @@ def snowplow_fields(value: bytes, _record_timestamp_ms: int) -> Mapping[str, obj
     enriched = _ENRICHED.decode(value)
     event_type = _type_of(enriched)
     if event_type is None:
-        return UNKNOWN_TYPE
+        name = enriched.event_name if enriched.action is None else enriched.action.type
+        return unknown_type(identifier_of(name), enriched.user_id)
     user_id = identifier_of(enriched.user_id) or _known_user(enriched)
     if user_id is None:
         return ANONYMOUS

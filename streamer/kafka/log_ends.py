@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
 from streamer.kafka.connection import Connection
+from streamer.kafka.reading import Consumed
 
 # A transaction's marker takes an offset and is no record. This many last offsets are read to tell them apart.
 COUNTED: Final = 20
@@ -56,6 +58,20 @@ async def log_spans(
     return {tp: Span(beginnings[tp], ends[tp]) for tp in wanted}
 
 
+async def newest_records(
+    connection: Connection, partitions: Iterable[TopicPartition]
+) -> dict[TopicPartition, list[Consumed]]:
+    """The committed ones of the last :data:`COUNTED` records of the partitions that could be read in time.
+
+    The partitions exist. Raises as :func:`log_ends`.
+    """
+    async with _reading(connection) as consumer:
+        wanted = list(partitions)
+        consumer.assign(wanted)
+        beginnings, ends = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
+        return await _records(consumer, _tails(beginnings, ends), ends)
+
+
 async def log_ends(
     connection: Connection, read_to: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, LogEnd]:
@@ -65,12 +81,19 @@ async def log_ends(
     """
     if not read_to:
         return {}
+    async with _reading(connection) as consumer:
+        return await _log_ends(consumer, read_to)
+
+
+@asynccontextmanager
+async def _reading(connection: Connection) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of committed records."""
     consumer = AIOKafkaConsumer(
         **connection.client_options, isolation_level="read_committed", enable_auto_commit=False
     )
     try:
         await consumer.start()
-        return await _log_ends(consumer, read_to)
+        yield consumer
     except KafkaError as error:
         raise BrokerError(f"reading from {connection.bootstrap} failed: {error}") from error
     finally:
@@ -84,7 +107,7 @@ async def _log_ends(
     consumer.assign(partitions)
     beginnings = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
-    tails = {tp: max(beginnings[tp], ends[tp] - COUNTED) for tp in partitions}
+    tails = _tails(beginnings, ends)
     records = await _records(consumer, tails, ends)
     found: dict[TopicPartition, LogEnd] = {}
     for tp, next_offset in read_to.items():
@@ -97,13 +120,19 @@ async def _log_ends(
     return found
 
 
+def _tails(
+    beginnings: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    return {tp: max(beginnings[tp], end - COUNTED) for tp, end in ends.items()}
+
+
 async def _records(
     consumer: AIOKafkaConsumer,
     tails: Mapping[TopicPartition, int],
     ends: Mapping[TopicPartition, int],
-) -> dict[TopicPartition, list[Any]]:
+) -> dict[TopicPartition, list[Consumed]]:
     """The records from ``tails`` to ``ends``, of the partitions that could be read in time."""
-    records: dict[TopicPartition, list[Any]] = {tp: [] for tp in tails}
+    records: dict[TopicPartition, list[Consumed]] = {tp: [] for tp in tails}
     for tp, start in tails.items():
         consumer.seek(tp, start)
     deadline = monotonic() + READ_DEADLINE_S

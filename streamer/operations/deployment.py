@@ -52,6 +52,11 @@ class PartitionView(msgspec.Struct, frozen=True):
     newest_ms: int | None
     status: PartitionStatus | None
 
+    @property
+    def left(self) -> int:
+        """Records left to read, those from other partitions included."""
+        return self.lag + (self.forwarded_lag or 0)
+
 
 class WorkerView(msgspec.Struct, frozen=True):
     """A member of the group. ``identity``: ``None`` until it has spoken for one of its partitions."""

@@ -25,6 +25,7 @@ from streamer.kafka.connection import connection_of
 from streamer.kafka.publishing import ReplayProgress, event_records, replay
 from streamer.kafka.retention import retention_warning
 from streamer.kafka.topics import TopicState, topic_states
+from streamer.operations.published import stray_warning
 from streamer.settings.settings import Settings
 
 
@@ -48,24 +49,26 @@ def command(
     Files: .ndjson (.json, .jsonl) and .csv, both also with .gz or .zst, and .parquet. Several files are
     merged by time, each sorted by itself. Every record bears the time of its event and lies in the partition
     of its user. All files are read once before, so that a wrong row ends the command before anything is
-    published; a pipe is not.
+    published; a pipe is not. Where the topic holds records that lie elsewhere than a replay puts their users,
+    nothing is published: both would make states of their own.
     """
     if speed is not None and rate is not None:
         raise click.UsageError("--speed and --rate exclude each other.")
-    topic = asyncio.run(_events_topic(settings))
+    topic, stray = asyncio.run(_events_topic(settings))
     for file in files:
         _check(file)
     with counted_rows() as counts:
         events = _placed(_merged(files, counts), topic.plan.name)
         first = list(islice(events, 1))
-        warning = (
+        short = (
             retention_warning(
                 topic.plan.name, topic.configuration, first[0].timestamp, int(time.time() * 1_000)
             )
             if first
             else None
         )
-        if warning:
+        warnings = [warning for warning in (stray, short) if warning]
+        for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
         with ProgressLine("events") as line:
             progress = asyncio.run(
@@ -79,7 +82,7 @@ def command(
                 )
             )
         click.echo(f"{progress.records:,} events are in {topic.plan.name} ({progress.records_per_s:,.0f}/s)")
-    write_report(report, _figures(topic.plan.name, progress, counts, warning))
+    write_report(report, _figures(topic.plan.name, progress, counts, warnings))
 
 
 def _check(file: Path) -> None:
@@ -108,12 +111,13 @@ def _placed(events: Iterator[Event], topic: str) -> Iterator[Event]:
         raise InputFileError(f"{error} {before}") from error
 
 
-async def _events_topic(settings: Settings) -> TopicState:
+async def _events_topic(settings: Settings) -> tuple[TopicState, str | None]:
+    """The events topic, and a warning where not all of its records lie where a replay puts them."""
     name = with_prefix(settings.topic_prefix, EVENTS)
     state = next(state for state in await topic_states(settings) if state.plan.name == name)
     if state.partitions is None:
         raise TopicError(f"topic {name} does not exist: create it with `streamer topics --apply`.")
-    return state
+    return state, await stray_warning(settings, name, state.partitions)
 
 
 def _merged(files: tuple[Path, ...], counts: ReadCounts) -> Iterator[Event]:
@@ -122,7 +126,7 @@ def _merged(files: tuple[Path, ...], counts: ReadCounts) -> Iterator[Event]:
 
 
 def _figures(
-    topic: str, progress: ReplayProgress, counts: ReadCounts, warning: str | None
+    topic: str, progress: ReplayProgress, counts: ReadCounts, warnings: list[str]
 ) -> dict[str, object]:
     times = (progress.first_ms, progress.last_ms)
     first, last = (None if moment is None else format_timestamp(moment) for moment in times)
@@ -137,5 +141,5 @@ def _figures(
         "skipped": counts.skipped,
         "left_out": counts.figures(),
         "unknown_fields": counts.unknown_fields,
-        "warnings": [warning] if warning else [],
+        "warnings": warnings,
     }

@@ -7,7 +7,12 @@ from typing import Final
 
 from streamer.operations.deployment import Deployment, PartitionView, TopicProblem
 from streamer.operations.models.wording import rollout_findings
+from streamer.operations.status.placement import places_findings
+from streamer.operations.status.shares import reads_findings
 from streamer.worker.stage.partition.partition_status import WorkerIdentity
+
+BEHIND_RECORDS: Final = 4_000
+"""As many are on their way through a worker that keeps up: what one transaction takes."""
 
 SILENT_MS: Final = 90_000
 """A worker speaks for each of its partitions at least every 30 seconds, once it has recovered its table."""
@@ -30,6 +35,9 @@ def attention(deployment: Deployment) -> list[str]:
     else:
         found += _of_partitions(deployment)
     found += _of_offsets(deployment.partitions)
+    statuses = [view.status for view in deployment.partitions if view.status is not None]
+    found += reads_findings(statuses, deployment.now_ms)
+    found += places_findings(statuses, len(deployment.partitions))
     if deployment.source is not None and deployment.source.down:
         quiet = duration(deployment.now_ms - deployment.source.quiet_since_ms)
         found.append(
@@ -75,19 +83,39 @@ def _of_partitions(deployment: Deployment) -> list[str]:
                 f"{_named(silent)}: {worker.name} has said nothing {since}. It recovers its table, or it "
                 "hangs: read its log, and restart it if nothing moves."
             )
-    held = [
-        view
+    spoken = [
+        (view, view.status)
         for view in deployment.partitions
-        if view.status is not None and view.status.held and _silent_ms(view, deployment.now_ms) <= SILENT_MS
+        if view.status is not None and _silent_ms(view, deployment.now_ms) <= SILENT_MS
     ]
+    held = [view for view, status in spoken if status.held]
     if held:
-        left = sum(view.lag + (view.forwarded_lag or 0) for view in held)
         found.append(
-            f"{_named(held)}: behind by {left:,} records, so raises wait until it has caught up. That is "
-            "ordinary after a start or a pause; if it lasts and the lag grows, start another worker "
-            f"(at most {len(deployment.partitions)} share the work)."
+            f"{_named(held)}: behind by {_left(held):,} records, so raises wait until it has caught up. That "
+            f"is ordinary after a start or a pause; {_more_workers(deployment)}"
+        )
+    behind = [
+        view
+        for view, status in spoken
+        if status.worker.mode == "event-time" and _left([view]) > BEHIND_RECORDS
+    ]
+    if behind:
+        found.append(
+            f"{_named(behind)}: behind by {_left(behind):,} records. That is ordinary while a history is "
+            f"read, and `streamer status --wait` ends once it is; {_more_workers(deployment)}"
         )
     return found
+
+
+def _left(views: Iterable[PartitionView]) -> int:
+    return sum(view.left for view in views)
+
+
+def _more_workers(deployment: Deployment) -> str:
+    return (
+        "if it lasts and the lag grows, start another worker "
+        f"(at most {len(deployment.partitions)} share the work)."
+    )
 
 
 def _silent_ms(view: PartitionView, now_ms: int) -> int:

@@ -70,6 +70,7 @@ def _totals(deployment: Deployment) -> dict[str, str]:
         "records": f"{totals.records:,} read, {totals.events:,} events applied",
         "forwarded": f"{totals.forwarded:,}{share} through {REPARTITION.name}" if totals.forwarded else "",
         "skipped": _counts(totals.skipped),
+        "unknown types": _spellings(totals.spellings),
         "unreadable amounts": _counts(totals.unreadable),
         "erasures": _erasures(deployment),
         "dead letters": _counts(totals.dead_letters),
@@ -91,6 +92,10 @@ def _counts(counts: Mapping[str, int]) -> str:
         if counts
         else "0"
     )
+
+
+def _spellings(counts: Mapping[str, int]) -> str:
+    return _counts({f'"{spelling}"': number for spelling, number in counts.items()}) if counts else ""
 
 
 def _table(deployment: Deployment) -> str:

@@ -17,7 +17,7 @@ from streamer.core.engine.partition import Partition
 from streamer.core.erasure import NOTHING_REFUSED, Refused
 from streamer.core.history.token import is_foreign, tokenise
 from streamer.worker.stage.dead_letters import DeadLetters
-from streamer.worker.stage.partition.counters import Counters, count
+from streamer.worker.stage.partition.counters import Counters, count, count_spelling
 from streamer.worker.stage.protocol import Message, Record
 from streamer.worker.stage.repartition import Repartition, unpack_origin
 
@@ -66,6 +66,8 @@ class Intake:
                 event = decode_event(record.value, content_type, record.timestamp_ms, self._event_format)
                 if isinstance(event, Skipped):
                     count(counters.skipped, event.reason)
+                    if event.spelling:
+                        count_spelling(counters.spellings, event.spelling)
                     continue
                 if self._repartition is not None:
                     elsewhere = self._repartition.forward(record, event.user_id, partition)

@@ -46,8 +46,10 @@ from streamer.worker.stage.partition.partition_status import (
     WorkerIdentity,
     encode_status,
 )
+from streamer.worker.stage.partition.recent_reads import ReadsWatch
 from streamer.worker.stage.partition.scorers import Models, Scorer
 from streamer.worker.stage.partition.state_cache import StateCache
+from streamer.worker.stage.partition.user_places import PlacesWatch
 from streamer.worker.stage.protocol import BatchOutcome, Message, Record
 from streamer.worker.stage.repartition import Repartition, is_announcement
 from streamer.worker.stage.source_topics import check_partition, check_topics_unchanged
@@ -113,6 +115,8 @@ class ScoringStage:
         check_partition(partition, self._topics)
         scorer, taken_up = self.models.serving, None
         opened, erased = Partition(partition, scorer.rules, scorer.model), ErasedUsers(self._mark_keys)
+        before = previous_status(status, partition)
+        places = PlacesWatch(partition, scorer.rules.partitions, before and before.places)
         for number, (key, stored) in enumerate(items):
             if number % SLICE_USERS == 0:
                 yield
@@ -125,17 +129,16 @@ class ScoringStage:
             else:
                 user_id = key.decode()
                 opened.adopt(user_id, decoded_state(user_id, stored))
+                places.adopt(user_id)
         if self._repartition is not None:
             self._repartition.open(partition)
-        before = previous_status(status, partition)
         trial = None if before is None else before.trial
         model = open_partition_model(self.models, taken_up, trial, next_offset)
         if model.scorer is not scorer:
             opened.take_up(model.scorer.rules, model.scorer.model)
         counters = Counters() if before is None else before.counters
-        self._opened[partition] = OpenedPartition(
-            opened, StateCache(self._cached_states), counters, model, erased
-        )
+        states, reads = StateCache(self._cached_states), ReadsWatch(counters, before and before.recent)
+        self._opened[partition] = OpenedPartition(opened, states, counters, model, erased, reads, places)
 
     def close(self, partition: int) -> None:
         """Forget a partition that was revoked."""
@@ -181,6 +184,7 @@ class ScoringStage:
             messages += self._intake.refuse(records, blamed, partition, counters)
         messages += published
         opened.count_decisions(applied.decisions)
+        opened.places.changed(applied.states, opened.newcomers)
         model = opened.model
         model.compare(self.models, applied)
         if records and not records[0].forwarded:
@@ -241,6 +245,7 @@ class ScoringStage:
         applied = opened.partition.erase(opened.reader(read), erasures)
         messages += opened.messages(applied.decisions)
         opened.count_decisions(applied.decisions)
+        opened.places.changed(applied.states, opened.newcomers)
         writes = dict[bytes, bytes | None](opened.erased.marks(erasures, read))
         for user_id in applied.states:
             opened.states.put(user_id, None)
@@ -269,6 +274,8 @@ class ScoringStage:
                 topics=self._topics,
                 model=opened.model.taken_up,
                 trial=opened.model.trial,
+                places=opened.places.places,
+                recent=opened.reads.look(opened.counters, wall_ms),
             )
         )
 

@@ -11,10 +11,12 @@ import subprocess
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
+from confluent_kafka import Producer
 
 from schemas.decoding import decode_event
 from schemas.event import Event, Item
@@ -86,6 +88,19 @@ def test_each_event_lies_in_its_users_partition_at_its_own_time(shop: Shop, tmp_
     assert figures["first_event_at"] == "2017-03-02T18:04:11Z"
     assert figures["topic"] == shop.topic(EVENTS)
     assert figures["warnings"] == []
+
+
+def test_beside_the_events_of_another_partitioner_nothing_is_published(shop: Shop, tmp_path: Path) -> None:
+    producer = Producer({"bootstrap.servers": shop.environment["STREAMER_BOOTSTRAP"]})
+    for user_id, value, timestamp_ms in event_records(history(50)):
+        producer.produce(shop.topic(EVENTS), value, user_id, timestamp=timestamp_ms)
+    assert producer.flush(20) == 0
+    assert {crc32(record.key or b"") % 4 - record.partition for record in published(shop)} == {0}
+    write_events(tmp_path / "events.ndjson", history(10))
+    done = shop.run("replay", str(tmp_path / "events.ndjson"))
+    assert done.returncode == 1
+    assert "Nothing was published" in done.stderr
+    assert len(published(shop)) == 50
 
 
 def test_a_pace_spreads_the_events(shop: Shop) -> None:

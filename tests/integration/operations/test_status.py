@@ -60,14 +60,15 @@ def test_counts_are_exact_after_kills(broker: Broker, topic_prefix: str, tmp_pat
             asyncio.run(shop.wait_until_committed(int(total * share), process))
             stopped(process)
             process = shop.start_worker()
-        found = asyncio.run(wait_until_well(shop))
-        page = shop.run("status")
+        page = shop.run("status", "--wait")
+        found = status_of(shop)
     finally:
         stopped(process)
 
     totals = found["totals"]
     assert (totals["records"], totals["events"]) == (total, len(events))
     assert (totals["skipped"], totals["dead_letters"]) == ({"unknown-type": 1}, {"not-json": 1})
+    assert totals["spellings"] == {"page_ping": 1}
     decisions = [json.loads(record.value or b"") for record in asyncio.run(shop.read(shop.topic(DECISIONS)))]
     assert sum(totals["decisions"].values()) == len(decisions)
     assert sum(totals["alerts"].values()) == sum(decision["action"] == "sent" for decision in decisions) > 0

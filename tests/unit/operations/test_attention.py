@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import EVENTS
+from schemas.units import DAY_MS
 from streamer.kafka.committed import Committed, Group, Member, committed_offsets
 from streamer.kafka.log_ends import LogEnd
 from streamer.kafka.topics import TopicState, planned_topics
@@ -19,16 +21,32 @@ from streamer.operations.deployment import Deployment, deployment_of
 from streamer.operations.status.attention import SILENT_MS, attention
 from streamer.operations.status.wording import ALL_WELL, in_words
 from streamer.settings.settings import Settings
+from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.partition_status import (
     PartitionStatus,
     SourceStatus,
     WorkerIdentity,
     encode_status,
 )
+from streamer.worker.stage.partition.recent_reads import RecentReads, Span
+from streamer.worker.stage.partition.user_places import UserPlaces
 from tests.unit.worker.stage.test_partition_status import NOW, said
 from tests.unit.worker.stage.test_scoring_stage import WORKER
 
 SETTINGS = Settings()
+
+
+def reads(records: int, **changes: Any) -> RecentReads:
+    """What was read of late: so many records, of them ``refused`` and ``skipped``."""
+    span = Span(NOW, records, changes.pop("refused", 0), changes.pop("skipped", 0))
+    changes = {"until_ms": NOW, "cause": "not-json", "reason": "unknown-type", **changes}
+    return RecentReads(newer=span, older=Span(NOW), **changes)
+
+
+def event_time() -> PartitionStatus:
+    return said(worker=msgspec.structs.replace(WORKER, mode="event-time"))
+
+
 EVENT_PARTITIONS = 2
 
 
@@ -37,6 +55,7 @@ def seen(
     members: tuple[Member, ...] | None = None,
     state: str = "Stable",
     committed: int = 10,
+    left: int = 2,
     settings: Settings = SETTINGS,
 ) -> Deployment:
     """A deployment of two partitions, owned by ``w1`` unless ``members`` say otherwise."""
@@ -49,7 +68,7 @@ def seen(
         tp: Committed(committed, "" if status is None else encode_status(status))
         for tp, status in zip(tps, statuses or (said(), said()), strict=True)
     }
-    ends = {tp: LogEnd(12, 2, NOW - 5_000) for tp in tps}
+    ends = {tp: LogEnd(12, left, NOW - 5_000) for tp in tps}
     return deployment_of(settings, NOW, topics, Group(state, members), offsets, ends)
 
 
@@ -92,6 +111,31 @@ def shared(second: str | None = "w2") -> tuple[Member, ...]:
         ),
         (seen(said(), other_worker(policy_sha256="f" * 12), members=shared()), ("different policies", "w1")),
         (seen(said(), other_worker(mode="event-time"), members=shared(None)), ("different modes", "w2")),
+        (
+            seen(said(), said(recent=reads(200, refused=200, cause="null-value"))),
+            ("of the 200 records read last 200 became", "null-value", "streamer dlq list"),
+        ),
+        (
+            seen(said(recent=reads(100, skipped=100)), said(recent=reads(100, skipped=99))),
+            ("of the 200 records read last 199 were skipped", "unknown-type", "STREAMER_EVENT_FORMAT"),
+        ),
+        (
+            seen(said(recent=reads(100, skipped=50, refused=50)), said()),
+            ("of the 100 records read last 50 were skipped", "next to nothing"),
+        ),
+        (
+            seen(event_time(), event_time(), left=118_000),
+            ("partitions 0, 1: behind by 236,000 records", "streamer status --wait"),
+        ),
+        (
+            seen(said(places=UserPlaces(11, 13)), said(places=UserPlaces(crc32=13))),
+            (
+                "13 of 37 users' states lie in another",
+                "murmur2_random",
+                "STREAMER_REPARTITION",
+                "platforms.md",
+            ),
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -99,6 +143,29 @@ def test_what_needs_attention_is_said_in_words(deployment: Deployment, words: tu
     findings = attention(deployment)
     assert any(all(word in finding for word in words) for finding in findings), findings
     assert "needs attention" in in_words(deployment, findings)
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        seen(said(recent=reads(1_000, refused=50, skipped=900)), said()),
+        seen(said(recent=reads(200, refused=200, until_ms=NOW - 2 * DAY_MS)), said()),
+        seen(said(recent=reads(200, refused=200)), said(recent=reads(100_000))),
+        seen(event_time(), event_time(), left=4_000),
+        seen(said(), said(), left=118_000),
+        seen(said(places=UserPlaces(both=9, crc32=90)), said(places=UserPlaces(both=11, crc32=90))),
+        seen(said(places=UserPlaces(both=9, murmur2=90)), said()),
+    ],
+    ids=["some", "long ago", "few of many", "on their way", "live", "all by crc32", "all by murmur2"],
+)
+def test_what_is_ordinary_needs_none(deployment: Deployment) -> None:
+    assert attention(deployment) == []
+
+
+def test_the_page_names_unknown_types_as_they_are_spelt() -> None:
+    counters = Counters(skipped={"unknown-type": 12}, spellings={"Purchase": 7, "order completed": 5})
+    page = in_words(seen(said(counters), said()), [])
+    assert re.search(r'^unknown types +12 \("Purchase" 7, "order completed" 5\)$', page, re.MULTILINE)
 
 
 def test_a_decision_that_cannot_be_read_is_said() -> None:

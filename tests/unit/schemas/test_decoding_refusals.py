@@ -194,8 +194,14 @@ def test_unknown_fields_of_items_are_counted() -> None:
 
 
 def test_an_unknown_type_is_skipped_whatever_its_other_fields_are() -> None:
-    assert decode_event(as_json(type="page_ping"), None, RECORD_MS) == Skipped("unknown-type")
-    assert decode_event(as_json(type="page_ping", value={"x": 1}), None, RECORD_MS) == Skipped("unknown-type")
+    skipped = Skipped("unknown-type", "page_ping")
+    assert decode_event(as_json(type="page_ping"), None, RECORD_MS) == skipped
+    assert decode_event(as_json(type="page_ping", value={"x": 1}), None, RECORD_MS) == skipped
+
+
+def test_a_type_that_names_its_user_is_not_told() -> None:
+    event = as_json(user_id="anna@example.com", type="purchase of anna@example.com")
+    assert decode_event(event, None, RECORD_MS) == Skipped("unknown-type")
 
 
 def test_an_unknown_type_without_its_required_fields_is_malformed() -> None:

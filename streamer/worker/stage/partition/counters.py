@@ -12,6 +12,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 MOST_NAMES: Final = 12
 NAME_CHARACTERS: Final = 24
 OTHER: Final = "other"
+MOST_SPELLINGS: Final = 8
+SPELLING_BYTES: Final = 64
 _ESCAPED: Final = frozenset('"\\')
 
 
@@ -24,6 +26,7 @@ class Counters(msgspec.Struct, omit_defaults=True):
     ``foreign_currency``: events whose amounts do not count. ``unreadable``: events by the amount that
     could not be read. ``skipped`` by reason, ``dead_letters`` by error class,
     ``alerts`` by transition, ``decisions`` by what stood in the way, or else by their action.
+    ``spellings``: events of unknown types by their types, of the few that came last.
     """
 
     records: Count = 0
@@ -37,11 +40,21 @@ class Counters(msgspec.Struct, omit_defaults=True):
     alerts: dict[str, Count] = {}
     decisions: dict[str, Count] = {}
     unreadable: dict[str, Count] = {}
+    spellings: dict[str, Count] = {}
 
 
 def count(counts: dict[str, int], name: str, number: int = 1) -> None:
     """Add ``number`` to the count of ``name``."""
     counts[name] = counts.get(name, 0) + number
+
+
+def count_spelling(spellings: dict[str, int], spelling: str) -> None:
+    """Add one to the count of ``spelling``; one that has not come for longest makes room for it."""
+    if spelling not in spellings:
+        spelling = legible(spelling, SPELLING_BYTES)
+    spellings[spelling] = spellings.pop(spelling, 0) + 1
+    if len(spellings) > MOST_SPELLINGS:
+        del spellings[next(iter(spellings))]
 
 
 def total(each: Iterable[Counters]) -> Counters:
@@ -59,11 +72,14 @@ def total(each: Iterable[Counters]) -> Counters:
 
 
 def bounded(counters: Counters) -> Counters:
-    """The same totals in a size that has a limit: rare names beyond a dozen become ``other``."""
+    """The same totals in a size that has a limit: rare names beyond a dozen become ``other``.
+
+    ``spellings`` have theirs from where they are counted.
+    """
     shortened = {
         field: _bounded(value)
         for field in Counters.__struct_fields__
-        if isinstance(value := getattr(counters, field), dict)
+        if isinstance(value := getattr(counters, field), dict) and field != "spellings"
     }
     return msgspec.structs.replace(counters, **shortened)
 
@@ -73,6 +89,12 @@ def printable(text: str, characters: int) -> str:
     if len(text) <= characters and text.isascii() and text.isprintable() and not set(text) & _ESCAPED:
         return text
     return "".join(c if " " <= c <= "~" and c not in _ESCAPED else "?" for c in text[:characters])
+
+
+def legible(text: str, most_bytes: int) -> str:
+    """``text`` in any script, cut to ``most_bytes`` of UTF-8, as it is and inside a JSON string."""
+    shown = "".join(c if c.isprintable() and c not in _ESCAPED else "?" for c in text[:most_bytes])
+    return shown.encode()[:most_bytes].decode(errors="ignore")
 
 
 def _bounded(counts: Mapping[str, int]) -> dict[str, int]:

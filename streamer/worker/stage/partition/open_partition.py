@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -15,7 +15,9 @@ from streamer.core.user_state import UserState, decode_state
 from streamer.worker.stage.partition.counters import Counters, count
 from streamer.worker.stage.partition.partition_model import PartitionModel
 from streamer.worker.stage.partition.partition_status import PartitionStatus, decode_status
+from streamer.worker.stage.partition.recent_reads import ReadsWatch
 from streamer.worker.stage.partition.state_cache import StateCache
+from streamer.worker.stage.partition.user_places import PlacesWatch
 from streamer.worker.stage.protocol import Message
 
 log = structlog.get_logger(__name__)
@@ -25,21 +27,31 @@ ReadTable = Callable[[bytes], bytes | None]
 
 @dataclass
 class OpenedPartition:
-    """``held``: it lags behind, so raises wait."""
+    """``held``: it lags behind, so raises wait. ``newcomers``: users without a state, of those whose state
+    the last reader was asked for.
+    """
 
     partition: Partition
     states: StateCache
     counters: Counters
     model: PartitionModel
     erased: ErasedUsers
+    reads: ReadsWatch
+    places: PlacesWatch
     held: bool = False
+    newcomers: set[str] = field(default_factory=set)
 
     def reader(self, read: ReadTable) -> Callable[[str], UserState | None]:
         """A function that gives a user's state: the cached one, else what ``read`` has under the id."""
+        newcomers = self.newcomers = set[str]()
 
         def read_state(user_id: str) -> UserState | None:
-            cached = self.states.get(user_id)
-            return stored_state(read, user_id) if cached is None else cached
+            state = self.states.get(user_id)
+            if state is None:
+                state = stored_state(read, user_id)
+                if state is None:
+                    newcomers.add(user_id)
+            return state
 
         return read_state
 

@@ -14,6 +14,8 @@ from schemas.errors import StateError
 from streamer.core.engine.trial_comparison import TrialComparison
 from streamer.worker.stage.partition.counters import Counters, bounded, printable
 from streamer.worker.stage.partition.partition_record import SourceTopics, TakenUp
+from streamer.worker.stage.partition.recent_reads import RecentReads
+from streamer.worker.stage.partition.user_places import UserPlaces
 
 MOST_BYTES: Final = 4_000
 """No status is longer; a broker takes 4,096 by default."""
@@ -104,7 +106,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, tag=1, tag_field="format"):
     ``said_ms``: wall time. ``clock_ms``: the partition's clock, ``None`` before its first event.
     ``held``: raises wait, because the partition lags. ``source``: ``None`` where wall time does not count.
     ``topics``: those that what was read comes from; ``None`` where they are not known. ``model``: since when
-    the worker's model scores here. ``trial``: the bundle beside it.
+    the worker's model scores here. ``trial``: the bundle beside it. ``places``: of the users who have a state
+    here. ``recent``: what became of the records read last; ``None`` before the first one.
     """
 
     said_ms: int
@@ -116,12 +119,18 @@ class PartitionStatus(msgspec.Struct, frozen=True, tag=1, tag_field="format"):
     topics: SourceTopics | None = None
     model: TakenUp | None = None
     trial: TrialStatus | None = None
+    places: UserPlaces | None = None
+    recent: RecentReads | None = None
 
 
 def encode_status(status: PartitionStatus) -> str:
-    """JSON of at most :data:`MOST_BYTES` bytes."""
+    """JSON of at most :data:`MOST_BYTES` bytes; what was seen lately goes where it does not fit."""
     short = msgspec.structs.replace(status, counters=bounded(status.counters))
-    return msgspec.json.encode(short).decode()
+    encoded = msgspec.json.encode(short)
+    if len(encoded) > MOST_BYTES:
+        counters = msgspec.structs.replace(short.counters, spellings={})
+        encoded = msgspec.json.encode(msgspec.structs.replace(short, counters=counters, recent=None))
+    return encoded.decode()
 
 
 def decode_status(text: str) -> PartitionStatus | None:

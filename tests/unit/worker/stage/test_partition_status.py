@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import StateError
 from streamer.core.engine.trial_comparison import TrialComparison
-from streamer.worker.stage.partition.counters import Counters, bounded, printable, total
+from streamer.worker.stage.partition.counters import Counters, bounded, count_spelling, printable, total
 from streamer.worker.stage.partition.partition_record import SourceTopics, TakenUp
 from streamer.worker.stage.partition.partition_status import (
     MOST_BYTES,
@@ -23,15 +24,27 @@ from streamer.worker.stage.partition.partition_status import (
     encode_status,
     worker_identity,
 )
+from streamer.worker.stage.partition.recent_reads import RecentReads, Span
+from streamer.worker.stage.partition.user_places import UserPlaces
 from tests.unit.worker.stage.test_scoring_stage import START, WORKER, counted, new_stage, purchase
 from tests.unit.worker.stage.test_scoring_stage import Worker as StageWorker
 
 NOW = START
 
+
+def spelt(types: Iterable[str]) -> dict[str, int]:
+    """The counts after events of these types."""
+    counts: dict[str, int] = {}
+    for name in types:
+        count_spelling(counts, name)
+    return counts
+
+
 names = st.dictionaries(st.text(max_size=40), st.integers(0, 2**62), max_size=40)
 numbers = st.integers(0, 2**62)
 amounts = st.dictionaries(st.sampled_from(["value", "price", "quantity", "rating"]), numbers)
-all_counters = st.builds(Counters, *[numbers] * 6, *[names] * 4, amounts)
+spellings = st.lists(st.text(max_size=80), max_size=20).map(spelt)
+all_counters = st.builds(Counters, *[numbers] * 6, *[names] * 4, amounts, spellings)
 
 
 def said(counters: Counters | None = None, **changes: Any) -> PartitionStatus:
@@ -69,11 +82,14 @@ def test_a_status_is_bounded_and_keeps_every_total(counters: Counters, text: str
             topics=topics,
             model=model,
             trial=trial,
+            places=UserPlaces(2**62, 2**62, 2**62, 2**62),
+            recent=RecentReads(moment, Span(moment, 2**62), Span(moment, 2**62), "f" * 24, "f" * 24),
         )
     )
     assert len(encoded.encode()) <= MOST_BYTES
     decoded = msgspec.json.decode(encoded)["counters"]
-    for field in Counters.__struct_fields__:
+    assert decoded.get("spellings", {}) in (counters.spellings, {})
+    for field in set(Counters.__struct_fields__) - {"spellings"}:
         before, after = getattr(counters, field), decoded.get(field, 0 if field not in names_fields() else {})
         assert after == before if isinstance(before, int) else sum(after.values()) == sum(before.values())
 
@@ -115,6 +131,36 @@ def test_releases_read_each_others_statuses(text: str) -> None:
     assert status.counters == Counters(records=9, events=7, skipped={"anonymous": 1})
     assert (status.clock_ms, status.held) == (START, True)
     assert status.source == SourceStatus(START, 1_800_000, down=False)
+
+
+def test_the_spellings_that_came_last_are_kept_and_cut() -> None:
+    seen = spelt(["Purchase", "order completed", "Purchase", *(f"Step {n}" for n in range(6)), "Purchase"])
+    assert list(seen)[-1] == "Purchase"
+    assert seen["Purchase"] == 3
+    assert set(spelt([*seen, "another"])) == {*seen, "another"} - {"order completed"}
+    (long,) = spelt(["Заказ оформлен " * 20])
+    assert long.startswith("Заказ оформлен ")
+    assert len(long.encode()) <= 64
+    assert list(spelt(['a"b\\\n\ud800' * 1])) == ["a?b???"]
+
+
+def test_what_was_seen_lately_makes_room_for_the_totals() -> None:
+    names = {f"{number:02}" + "n" * 30: 2**62 - number for number in range(12)}
+    counters = Counters(
+        skipped=names,
+        dead_letters=names,
+        alerts=names,
+        decisions=names,
+        unreadable=names,
+        spellings=spelt(f"{number}" + "s" * 80 for number in range(8)),
+    )
+    recent = RecentReads(NOW, Span(NOW), Span(NOW))
+    trial = TrialStatus("f" * 12, "r" * REFUSAL_CHARACTERS)
+    encoded = encode_status(said(counters, recent=recent, trial=trial))
+    assert len(encoded) <= MOST_BYTES
+    found = decode_status(encoded)
+    assert found is not None
+    assert (found.recent, found.counters) == (None, bounded(msgspec.structs.replace(counters, spellings={})))
 
 
 def test_rare_names_become_other() -> None:
