@@ -77,7 +77,7 @@ async def prepare_floors(
         Settings(
             bootstrap=worker.settings.bootstrap,
             topic_prefix=prefix,
-            application_id=f"{prefix}floor",
+            application_id="floor",
             partitions=worker.settings.partitions,
         )
     )

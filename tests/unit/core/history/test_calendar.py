@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import ConfigurationError
@@ -44,6 +44,7 @@ def length_of_day_h(zone: str, year: int, month: int, day: int) -> float:
 
 
 @given(zone=st.sampled_from(ZONES), times_ms=st.lists(moments, min_size=1, max_size=20))
+@settings(deadline=None)
 def test_the_clock_on_the_wall_is_that_of_zoneinfo(zone: str, times_ms: list[int]) -> None:
     for time_ms, local_ms in zip(
         times_ms, calendar_of(zone).local_ms(np.array(times_ms, dtype=np.float64)).tolist(), strict=True
@@ -58,6 +59,7 @@ def test_the_clock_on_the_wall_is_that_of_zoneinfo(zone: str, times_ms: list[int
     shift_ms=st.integers(-2 * DAY_MS, 2 * DAY_MS),
     anywhere_ms=moments,
 )
+@settings(deadline=None)
 def test_a_day_ends_at_the_first_moment_of_a_later_one(
     zone: str, near: int, shift_ms: int, anywhere_ms: int
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_day_ends_at_the_first_moment_of_a_later_one(
 
 
 @given(zone=st.sampled_from(ZONES), times_ms=st.lists(moments, min_size=2, max_size=50).map(sorted))
+@settings(deadline=None)
 def test_the_number_of_the_day_never_falls(zone: str, times_ms: list[int]) -> None:
     assert (np.diff(calendar_of(zone).days(np.array(times_ms, dtype=np.float64))) >= 0).all()
 

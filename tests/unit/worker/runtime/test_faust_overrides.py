@@ -131,6 +131,7 @@ INNER = [
     Inner(
         BaseConsumer.on_partitions_revoked, "901b70cdae5c18f3", "does nothing to the streams during the stop"
     ),
+    Inner(Worker.install_signal_handlers, "f3ff1a935c366acd", "which signals end a worker"),
     Inner(Worker._schedule_shutdown, "d68d623a38186a77", "the first that a signal calls"),
     # Replaced by recovery.
     Inner(

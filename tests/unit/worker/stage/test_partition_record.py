@@ -18,12 +18,9 @@ from tests.unit.worker.stage.test_scoring_stage import START, Worker, new_stage,
 TOPICS = SourceTopics("events-id", "changelog-id", 1)
 
 
-def test_a_record_reads_back_and_so_does_the_clock_that_the_release_before_stored() -> None:
+def test_a_record_reads_back() -> None:
     record = decode_record(encode_record(START, TOPICS))
     assert (record.clock_ms, record.topics) == (START, TOPICS)
-    stored_by_version_1 = b"\xcf\x00\x00\x01\x59\x57\x53\x64\x00"
-    record = decode_record(stored_by_version_1)
-    assert (record.clock_ms, record.topics) == (1_483_228_800_000, None)
 
 
 def test_a_record_of_a_newer_version_is_refused_in_words() -> None:
