@@ -12,7 +12,7 @@ from models.data.histories import Histories, aggregates_at
 from models.recipe import Task
 from schemas.units import DAY_MS
 from streamer.core.history.aggregates import COLUMN
-from streamer.core.history.token import PURCHASE
+from streamer.core.history.token import PURCHASE, are_actions
 from streamer.core.model.features import features_at
 
 LEAST_VISIT_DAYS: Final = 2
@@ -91,20 +91,20 @@ def _questions(
     recent = np.flatnonzero(histories.times >= from_ms - task.horizon_ms)
     following = np.append(histories.times[1:], 0)
     following[histories.starts[1:] - 1] = task.until_ms
-    moments = histories.times[recent, np.newaxis] + silences
-    asked = moments < following[recent, np.newaxis]
-    asked[:, 0] = histories.tokens["type"][recent] != PURCHASE
+    # What the shop does interrupts no silence.
+    moments = histories.silent_since()[recent, np.newaxis] + silences
+    asked = (histories.times[recent, np.newaxis] <= moments) & (moments < following[recent, np.newaxis])
+    asked[:, 0] &= histories.tokens["type"][recent] != PURCHASE
     row, step = np.nonzero(asked)
     return recent[row], moments[row, step].astype(np.float64)
 
 
 def _silences(histories: Histories, task: Task) -> npt.NDArray[np.int64]:
     """Number of the silence that each event belongs to: events up to the next of the churn kind share one."""
-    begins = np.ones(len(histories.tokens), bool)
-    if task.churn_types == "purchase":
-        begins = histories.tokens["type"] == PURCHASE
-        begins[histories.starts[:-1]] = True
-    return np.cumsum(begins)
+    purchases = histories.tokens["type"] == PURCHASE
+    begins = purchases if task.churn_types == "purchase" else are_actions(histories.tokens)
+    begins[histories.starts[:-1]] = True
+    return np.cumsum(begins, dtype=np.int64)
 
 
 def _at_least(values: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -29,7 +29,7 @@ POLICY = Policy(
     daily_budget=1,
     alerts_from_ms=START_MS + 40 * DAY_MS,
 )
-TYPES = ("view", "add_to_cart", "remove_from_cart", "purchase", "refund")
+TYPES = ("view", "add_to_cart", "remove_from_cart", "purchase", "refund", "coupon_received")
 
 
 GAPS_MS = (0, 30_000, 3_600_000, DAY_MS, 3 * DAY_MS, 20 * DAY_MS, 90 * DAY_MS)

@@ -55,6 +55,15 @@ def test_only_what_the_policy_may_raise_counts() -> None:
     assert peaks(event("a", 20), event("a", 41), types="any").reached.tolist() == pytest.approx([0.08])
 
 
+@pytest.mark.parametrize("types", ["purchase", "any"])
+def test_what_the_shop_does_ends_no_silence(types: ChurnTypes) -> None:
+    visits = (event("a", 10), event("a", 32), event("a", 41))
+    coupons = (event("a", 35, "coupon_received"), event("a", 43, "coupon_received"))
+    plain, sent = peaks(*visits, types=types), peaks(*visits, *coupons, types=types)
+    assert sent.reached.tolist() == plain.reached.tolist()
+    assert sent.before.tolist() == plain.before.tolist()
+
+
 def test_a_part_of_many_users_stands_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     events = [event(f"u{user}", day + user % 7) for user in range(400) for day in (30, 35, 41)]
     every = peaks(*events)
