@@ -25,7 +25,6 @@ from streamer.inference.graphs.runs import Runs, task_of
 from streamer.inference.graphs.slots import Slots
 from streamer.inference.graphs.transformer_graphs import Bundle
 from streamer.inference.key_values.arena_cache import ArenaCache
-from streamer.inference.key_values.cache import KeyValueCache
 from streamer.inference.outlook import AlertGraph
 
 QUERY_BATCH: Final = 1024
@@ -46,7 +45,7 @@ class OnnxRiskModel:
         self.bundle = bundle
         self._reference = _reference_point(bundle)
         self._slots = Slots(arena_users)
-        self._cache = key_value_cache(bundle, arena_users)
+        self._cache = ArenaCache(bundle.transformer, bundle.manifest, arena_users)
         self._users_at_once = min(USERS_AT_ONCE, arena_users)
         heads = bundle.manifest.alert
         self.alert_graph = bundle.alert and heads and AlertGraph(bundle.alert, bundle.manifest, heads)
@@ -180,11 +179,6 @@ class OnnxRiskModel:
             unasked = runs.tokens[users] - runs.asked[users]
             wanted = done >= unasked
             hidden[(runs.answers[users] + done - unasked)[wanted]] = found[wanted]
-
-
-def key_value_cache(bundle: Bundle, users: int) -> KeyValueCache:
-    """Room for the keys and values of ``users``, with the graphs of ``bundle`` that move them on."""
-    return ArenaCache(bundle.transformer, bundle.manifest, users)
 
 
 def _reference_point(bundle: Bundle) -> ReferencePoint | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from streamer.core.model.transformer_inputs import NUMBERS, TransformerInputs
 from streamer.inference.graphs.transformer_graphs import Bundle
-from streamer.inference.risk_model import key_value_cache
+from streamer.inference.key_values.arena_cache import ArenaCache
 
 _GIVEN = 64
 
@@ -23,7 +23,7 @@ class Steps:
 
     def __init__(self, bundle: Bundle, batch: int, users: int) -> None:
         manifest = bundle.manifest
-        self._cache = key_value_cache(bundle, users)
+        self._cache = ArenaCache(bundle.transformer, bundle.manifest, users)
         if bundle.transformer.device == "cpu":
             # What was never written lies in one page that the system shares, and would be read too fast.
             self._cache.clear(np.arange(users))

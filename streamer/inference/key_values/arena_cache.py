@@ -16,7 +16,6 @@ from streamer.inference.graphs.arena import Arena
 from streamer.inference.graphs.bound_graph import BoundGraph
 from streamer.inference.graphs.padding import LANES
 from streamer.inference.graphs.transformer_graphs import TransformerGraphs
-from streamer.inference.key_values.cache import aligned
 
 STEP_BUCKETS: Final[Mapping[Device, tuple[int, ...]]] = {
     "cpu": tuple(range(LANES, 129, LANES)),
@@ -37,8 +36,11 @@ On a GPU every slot is filled by a rebuild: its memory is not zeroed, and a run 
 
 
 class ArenaCache:
-    """A :class:`~streamer.inference.key_values.cache.KeyValueCache` over an
-    :class:`~streamer.inference.graphs.arena.Arena`."""
+    """Keys and values of ``users`` in slots, and the graphs that read and write them in place.
+
+    ``least_rebuilt``: tokens from which a user who has no slot yet is to be rebuilt, not stepped; ``None``
+    for never.
+    """
 
     def __init__(self, graphs: TransformerGraphs, manifest: Manifest, users: int) -> None:
         device = graphs.device
@@ -56,13 +58,16 @@ class ArenaCache:
     def step(
         self, inputs: TransformerInputs, positions: npt.NDArray[np.int64], slots: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
-        """See the protocol."""
+        """Hidden vectors ``[users, width]`` after one event of each user.
+
+        ``positions`` ``[users]``: events before it. ``slots`` ``[users]``, no two alike.
+        """
         return self._step.run(
             {"codes": inputs.codes, "numbers": inputs.numbers, "position": positions}, slots
         )
 
     def bus_bytes(self, users: int) -> int:
-        """See the protocol."""
+        """Bytes that one run for ``users`` moves to a GPU and back; 0 on the CPU."""
         return self._step.bus_bytes(users) if self._on_gpu else 0
 
     def rebuild(
@@ -72,14 +77,18 @@ class ArenaCache:
         positions: npt.NDArray[np.int64],
         slots: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
-        """See the protocol."""
+        """Hidden vectors ``[users, width]`` after each user's last tokens, whose slots are filled anew.
+
+        ``inputs``: the users' tokens one user after the other, ``counts`` ``[users]`` of each. ``positions``
+        ``[users]``: events before each user's newest.
+        """
         assert self._rebuild is not None
         tokens = aligned(inputs, counts, self._tokens)
         feed = {"codes": tokens.codes, "numbers": tokens.numbers, "count": counts, "position": positions}
         return self._rebuild.run(feed, slots)
 
     def clear(self, slots: npt.NDArray[np.int64]) -> None:
-        """See the protocol."""
+        """Fill slots with zeros: stepping from there is what a rebuild gives."""
         self._arena.clear(slots)
 
     def _take_memory(self) -> None:
@@ -92,3 +101,14 @@ class ArenaCache:
             raise ConfigurationError(
                 f"arena_mb: beside the arena the GPU has no room for batches ({error}): set less"
             ) from error
+
+
+def aligned(inputs: TransformerInputs, counts: npt.NDArray[np.int64], length: int) -> TransformerInputs:
+    """Codes ``[users, length, 3]`` and numbers ``[users, length, n]``, each user's newest token last."""
+    users = np.repeat(np.arange(len(counts)), counts)
+    ends = np.cumsum(counts)
+    at = np.arange(len(users)) + (length - ends)[users]
+    codes = np.zeros((len(counts), length, inputs.codes.shape[1]), np.int64)
+    numbers = np.zeros((len(counts), length, inputs.numbers.shape[1]), np.float32)
+    codes[users, at], numbers[users, at] = inputs.codes, inputs.numbers
+    return TransformerInputs(codes, numbers)

@@ -26,9 +26,8 @@ from streamer.inference.device import CPU_PROVIDER, CUDA_PROVIDER, check_provide
 from streamer.inference.graphs.arena import Arena, slot_bytes
 from streamer.inference.graphs.bound_graph import BoundGraph
 from streamer.inference.graphs.slots import Slots
-from streamer.inference.key_values.arena_cache import ArenaCache
+from streamer.inference.key_values.arena_cache import ArenaCache, aligned
 from streamer.inference.key_values.arena_size import arena_users, memory_bytes
-from streamer.inference.key_values.cache import aligned
 from streamer.inference.risk_model import OnnxRiskModel
 from streamer.settings.settings import Settings
 from streamer.worker.run import build_stage
