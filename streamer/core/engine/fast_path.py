@@ -1,10 +1,10 @@
 """Users to whom nothing happens but events: what the rules do for one of them, done for all at once.
 
-An event is calm if it is the user's own and newest, no decision is due before or by it, no alert is open or
-on its way, and the risk after it reaches no band. All that :mod:`streamer.core.engine.user_process` does with
-such an event is to take it into the user's state and to put the deadline off. That is most events of most
-users, so here they are taken in as whole arrays, each user's up to the first that is not calm; the rules go
-on from there.
+An event is ordinary if it is the user's own and newest, no decision is due before or by it, no alert is open
+or on its way, and the risk after it reaches no band. All that :mod:`streamer.core.engine.user_process` does
+with such an event is to take it into the user's state and to put the deadline off. That is most events of
+most users, so here they are taken in as whole arrays, each user's up to the first that is not ordinary; the
+rules go on from there.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class _Candidates(NamedTuple):
 def take_fast_path(
     states: Mapping[str, UserState | None], grouped: GroupedEvents, context: BatchContext, model: RiskModel
 ) -> dict[str, FastPathUser]:
-    """Take each user's first events into the user's state, as long as they are calm.
+    """Take each user's first events into the user's state, as long as they are ordinary.
 
-    ``states``: of every user with an arrival, ``None`` for a new one; the values are updated in place.
+    ``states``: of every user with an event, ``None`` for a new one; the values are updated in place.
     """
     candidates = _with_nothing_open(states, grouped, context, model.identity)
     ordinary = candidates and _with_ordinary_events(candidates, context)
@@ -123,7 +123,7 @@ def _with_nothing_open(
 
 
 def _with_ordinary_events(candidates: _Candidates, context: BatchContext) -> _Candidates | None:
-    """Each one's first events that are calm as far as one can tell without the model."""
+    """Each one's first events that are ordinary as far as one can tell without the model."""
     users = candidates.users
     in_turn = _in_order(candidates) & _new(candidates, context) & _undue(candidates, context)
     ordinary = users.first(~(in_turn & are_actions(candidates.tokens)))
@@ -180,7 +180,7 @@ def _settle(
     context: BatchContext,
     identity: bytes,
 ) -> dict[str, FastPathUser]:
-    """Give each user the state after the last calm event, or after the first that is alarming."""
+    """Give each user the state after the last ordinary event, or after the first that is alarming."""
     users, wait_ms = ordinary.users, _wait_ms(context)
     alarming = ~(risks < context.policy.edges[0]) & (ordinary.tokens["type"] != PURCHASE)
     events = np.minimum(users.first(alarming) + 1, users.counts)

@@ -33,7 +33,7 @@ class GroupedEvents:
     """User after user in the order of their first events, each user's events in offset order.
 
     ``user_ids``: of those who have any. ``users``: the events of each. ``records``, ``offsets``, ``tokens``
-    ``[events]``: as in :class:`Arrival`.
+    ``[events]``: as in :class:`UserEvent`.
     """
 
     def __init__(self, events: Sequence[PartitionEvent]) -> None:

@@ -13,6 +13,7 @@ import rocksdict
 import structlog
 from faust.stores.rocksdb import Store
 
+from schemas.units import HOUR_MS
 from streamer.kafka.topics import DELETIONS_KEPT_MS
 from streamer.worker.runtime.stores.damaged_stores import note_damage
 from streamer.worker.runtime.stores.local_stores import delete_store
@@ -81,14 +82,15 @@ def put_followed(batch: rocksdict.WriteBatch, database: rocksdict.Rdict, followe
 
 
 def _reason_for_mistrust(database: rocksdict.Rdict, origin: str, now_ms: int) -> str | None:
-    said, followed = database.get(ORIGIN_KEY), database.get(FOLLOWED_KEY)
-    if said is None or followed is None:
+    stated, followed = database.get(ORIGIN_KEY), database.get(FOLLOWED_KEY)
+    if stated is None or followed is None:
         return "it does not say which changelog it is a copy of" if _holds_anything(database) else None
-    if said != origin.encode():
-        return f"it is a copy of another changelog: {said.decode()}, and not {origin}"
-    hours = (now_ms - int(followed)) / 3_600_000
+    if stated != origin.encode():
+        return f"it is a copy of another changelog: {stated.decode()}, and not {origin}"
+    ago_ms = now_ms - int(followed)
     # A moment to come is that of a clock that was wrong.
-    if abs(hours) * 3_600_000 > TRUSTED_MS:
+    if abs(ago_ms) > TRUSTED_MS:
+        hours = ago_ms / HOUR_MS
         return f"it followed the changelog {hours:.1f} hours ago, which may have forgotten deletions since"
     return None
 
