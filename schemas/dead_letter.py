@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
+from schemas.wire.encoding import Headers
 
 MAX_ERROR_MESSAGE_BYTES: Final = 1_000
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.encoding import encode_score
 from schemas.parts import Evidence, ModelReference
 from schemas.score import Score
 from schemas.timestamps import format_timestamp
+from schemas.wire.encoding import encode_score
 from streamer.bench.contest.contestant import Contestant
 from streamer.bench.contest.failure import BenchError
 from streamer.bench.floors.spec import FloorName, FloorSpec, Pooled, Spent

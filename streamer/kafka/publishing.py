@@ -19,9 +19,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
-from schemas.encoding import encode_event
 from schemas.errors import BrokerError, TopicError
 from schemas.event import Event
+from schemas.wire.encoding import encode_event
 from streamer.kafka.connection import Connection
 
 KeyedRecord = tuple[bytes, bytes, int]

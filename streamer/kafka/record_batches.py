@@ -18,7 +18,7 @@ from aiokafka.record.default_records import DefaultRecord, DefaultRecordBase, De
 from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
 
-from schemas.unread import Unread
+from schemas.wire.unread import Unread
 from streamer.kafka.decompression import TooLargeError, decompress
 
 MOST_BATCH_BYTES: Final = 64 * 1024 * 1024

@@ -8,10 +8,10 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from schemas.encoding import encode_erasure
 from schemas.erasure import ErasureRequest
 from schemas.errors import TopicError
 from schemas.topics import ERASURES, with_prefix
+from schemas.wire.encoding import encode_erasure
 from streamer.kafka.admin import connected_admin
 from streamer.kafka.committed import Committed, committed_offsets
 from streamer.kafka.connection import connection_of

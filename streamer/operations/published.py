@@ -6,10 +6,10 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from schemas.decoding import decode_event
 from schemas.errors import MalformedEventError, TopicError
 from schemas.event import Event
-from schemas.wire_format import content_type_of
+from schemas.wire.decoding import decode_event
+from schemas.wire.wire_format import content_type_of
 from streamer.kafka.connection import connection_of
 from streamer.kafka.log_ends import newest_records
 from streamer.kafka.reading import Consumed

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.decoding import EventFormat
 from schemas.event import MAX_EVENT_BYTES
 from schemas.topics import DEAD_LETTER_BYTES, with_prefix
+from schemas.wire.decoding import EventFormat
 from streamer.settings.bootstrap import WORDS, plain_bootstrap
 from streamer.settings.secret import Secret
 from streamer.settings.values import Form

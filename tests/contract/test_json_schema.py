@@ -41,7 +41,13 @@ from schemas.bundle.manifest import (
     encode_manifest,
 )
 from schemas.decision import DecisionMessage
-from schemas.encoding import (
+from schemas.erasure import ErasureRequest
+from schemas.event import EVENT_TYPES, MAX_NUMBER, Event, Item
+from schemas.json_schema import SCHEMA_TYPES, encode_schema, schema_path
+from schemas.parts import Evidence, ModelReference
+from schemas.score import RiskPoint, Score
+from schemas.timestamps import format_timestamp
+from schemas.wire.encoding import (
     alert_headers,
     encode_alert,
     encode_decision,
@@ -49,12 +55,7 @@ from schemas.encoding import (
     encode_event,
     encode_score,
 )
-from schemas.erasure import ErasureRequest, decode_erasure
-from schemas.event import EVENT_TYPES, MAX_NUMBER, Event, Item
-from schemas.json_schema import SCHEMA_TYPES, encode_schema, schema_path
-from schemas.parts import Evidence, ModelReference
-from schemas.score import RiskPoint, Score
-from schemas.timestamps import format_timestamp
+from schemas.wire.erasure_decoding import decode_erasure
 from tests.bundles import DEMO_BUNDLE
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.decoding import decode_event
-from schemas.encoding import encode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Event
 from schemas.score import Score
 from schemas.topics import DEAD_LETTERS, SCORES, with_prefix
-from schemas.wire_format import content_type_of
+from schemas.wire.decoding import decode_event
+from schemas.wire.encoding import encode_event
+from schemas.wire.wire_format import content_type_of
 from streamer.core.engine.batch_scoring import answer_risks
 from streamer.core.engine.model_requests import RiskAt
 from streamer.core.user_state import decode_state

@@ -15,11 +15,11 @@ from typing import Final
 import msgspec
 
 from schemas.alert import Alert
-from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.timestamps import parse_timestamp
 from schemas.topics import ALERTS, with_prefix
 from schemas.units import DAY_MS
+from schemas.wire.encoding import encode_event
 from streamer.analysis.scoring.history import records_of
 from streamer.inference.bundle import load_bundle
 from streamer.settings.loading import load_settings

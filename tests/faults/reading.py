@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
-from schemas.encoding import Headers
+from schemas.wire.encoding import Headers
 
 READ_DEADLINE_S = 120.0
 FETCHED_AT_ONCE = 2_000

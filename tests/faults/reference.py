@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from schemas.encoding import Headers
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES, with_prefix
+from schemas.wire.encoding import Headers
 from streamer.inference.bundle import load_bundle
 from streamer.settings.loading import load_settings
 from streamer.settings.settings import Settings

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.encoding import Headers, encode_event
 from schemas.event import Event, Item
 from schemas.units import DAY_MS, HOUR_MS
+from schemas.wire.encoding import Headers, encode_event
 
 START_MS: Final = 1_483_228_800_000
 

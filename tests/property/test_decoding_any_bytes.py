@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.decoding import decode_event
-from schemas.encoding import encode_event
 from schemas.errors import MalformedEventError
 from schemas.event import EVENT_TYPES, MAX_NUMBER, Event, Item, Skipped, StrictEventMessage
 from schemas.timestamps import format_timestamp
+from schemas.wire.decoding import decode_event
+from schemas.wire.encoding import encode_event
 
 NOW_MS = 1_700_000_000_000
 MESSAGE_PACK = "application/msgpack"

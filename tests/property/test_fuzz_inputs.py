@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dead_letter import attempts_of, read_dead_letter, redriven_from
-from schemas.decoding import EventFormat, decode_event
-from schemas.encoding import Headers, encode_event
-from schemas.erasure import decode_erasure
 from schemas.errors import MalformedEventError, StateError
 from schemas.event import Event, Skipped
 from schemas.topics import DEAD_LETTER_BYTES
 from schemas.vendors import VENDORS
+from schemas.wire.decoding import EventFormat, decode_event
+from schemas.wire.encoding import Headers, encode_event
+from schemas.wire.erasure_decoding import decode_erasure
 from streamer.core.user_state import UserState, decode_state, encode_state
 from streamer.worker.stage.dead_letters import DeadLetters
 from streamer.worker.stage.intake import Intake

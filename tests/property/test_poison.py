@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from schemas.dead_letter import read_dead_letter
-from schemas.encoding import encode_event
 from schemas.event import Event, Item
+from schemas.wire.encoding import encode_event
 from streamer.core.history.token import as_array, hash_text
 from streamer.core.model.risk_model import Encoding
 from streamer.testing.fixed_model import FixedModel

@@ -10,11 +10,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.decoding import decode_event
-from schemas.encoding import encode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Event, Skipped
 from schemas.vendors import VENDORS, Vendor
+from schemas.wire.decoding import decode_event
+from schemas.wire.encoding import encode_event
 
 NOW_MS: Final = 1_710_000_000_000
 FIXTURES: Final = Path(__file__).parents[1] / "fixtures" / "vendors"

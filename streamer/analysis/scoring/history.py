@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.encoding import encode_event
 from schemas.event import Event
+from schemas.wire.encoding import encode_event
 from streamer.worker.stage.protocol import Record
 
 

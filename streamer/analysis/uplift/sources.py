@@ -9,11 +9,11 @@ import msgspec
 import structlog
 
 from schemas.decision import DecisionMessage
-from schemas.decoding import decode_event
 from schemas.errors import ConfigurationError, InputFileError, MalformedEventError
 from schemas.event import Event, Skipped
 from schemas.timestamps import LATEST_MS
-from schemas.wire_format import content_type_of
+from schemas.wire.decoding import decode_event
+from schemas.wire.wire_format import content_type_of
 from streamer.core.timing.clock import written_ms
 from streamer.data.files import ReadCounts, read_events
 from streamer.data.files.kind import kind_of

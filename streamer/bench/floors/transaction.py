@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.encoding import JSON_HEADERS
 from schemas.topics import EVENTS, SCORES, with_prefix
+from schemas.wire.encoding import JSON_HEADERS
 from streamer.bench.floors.spec import FloorSpec, Pooled, Spent, spending
 from streamer.kafka.committed import Committed
 from streamer.kafka.connection import Connection

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from schemas.encoding import encode_event
 from schemas.event import EVENT_TYPE_CODES, Event, Item
 from schemas.units import DAY_MS, HOUR_MS
+from schemas.wire.encoding import encode_event
 from streamer.core.history.token import TOKEN, TokenArray, hash_text
 from streamer.kafka.publishing import KeyedRecord
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.decoding import decode_event
-from schemas.encoding import encode_score
 from schemas.event import Event
 from schemas.parts import Evidence, ModelReference
 from schemas.score import Score
 from schemas.timestamps import format_timestamp
+from schemas.wire.decoding import decode_event
+from schemas.wire.encoding import encode_score
 from streamer.bench.peers.full_graph import FullGraph, PeerState, decode_peer_state
 from streamer.core.history.token import tokenise
 from streamer.inference.bundle import load_bundle

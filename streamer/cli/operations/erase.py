@@ -8,9 +8,10 @@ import uuid
 
 import click
 
-from schemas.erasure import ErasureRequest, decode_erasure
+from schemas.erasure import ErasureRequest
 from schemas.errors import ConfigurationError, MalformedEventError
 from schemas.timestamps import format_timestamp
+from schemas.wire.erasure_decoding import decode_erasure
 from streamer.cli.settings_option import settings_option
 from streamer.settings.settings import Settings
 
@@ -27,7 +28,7 @@ def command(user_id: str, wait: bool, settings: Settings) -> int:
     Removes state and score, closes an open alert as erased, and refuses events of the user's time up to now;
     a later event makes a new user. Exit code 1 when --wait has waited in vain; the request stays valid.
     """
-    from schemas.encoding import encode_erasure
+    from schemas.wire.encoding import encode_erasure
     from streamer.operations.erasure import publish_erasure, wait_for_erasures
 
     now_ms = time.time_ns() // 1_000_000

@@ -29,8 +29,8 @@ def written_ms(timestamp_ms: int, latest_ms: int) -> int:
 
     A timestamp is believed up to ``latest_ms``. A record without one counts as written at that moment:
     nothing then tells a late event from a timely one, so its event's own time counts, as far as it can be
-    true. An event may be a day ahead of this moment (``schemas.decoding``), and moves the clock up to it at
-    most.
+    true. An event may be a day ahead of this moment (``schemas.wire.decoding``), and moves the clock up to
+    it at most.
     """
     return timestamp_ms if 0 <= timestamp_ms <= latest_ms else latest_ms
 

@@ -19,8 +19,8 @@ from typing import Final
 
 import msgspec
 
-from schemas.decoding import EARLIEST_TIMESTAMP_MS
 from schemas.event import Event, Item
+from schemas.wire.decoding import EARLIEST_TIMESTAMP_MS
 from streamer.data.datasets.ordering import in_order
 from streamer.data.datasets.source_file import csv_rows, require_file, wrong_cell
 from streamer.data.files.formats.fields import LATEST_RECORD_MS

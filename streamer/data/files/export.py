@@ -11,13 +11,13 @@ from typing import Final, Protocol
 
 import msgspec
 
-from schemas.decoding import EventFormat, decode_event
 from schemas.errors import ConfigurationError, MalformedEventError
 from schemas.event import Event, Skipped
 from schemas.timestamps import LATEST_MS, format_timestamp
 from schemas.topics import ALERTS, DECISIONS, ERASURES, EVENTS, SCORES
-from schemas.unread import Unread
-from schemas.wire_format import content_type_of
+from schemas.wire.decoding import EventFormat, decode_event
+from schemas.wire.unread import Unread
+from schemas.wire.wire_format import content_type_of
 from streamer.core.timing.clock import written_ms
 from streamer.data.files.kind import kind_of
 from streamer.data.files.streams import writing

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from schemas.decoding import MAX_AHEAD_MS
 from schemas.errors import InputFileError
 from schemas.event import Event
+from schemas.wire.decoding import MAX_AHEAD_MS
 from streamer.data.files.counts import ReadCounts
 from streamer.data.files.formats.csv_rows import csv_rows
 from streamer.data.files.formats.ndjson_lines import ndjson_rows

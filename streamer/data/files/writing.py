@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
+from schemas.wire.encoding import encode_event
 from streamer.data.files.formats.fields import COLUMNS, ITEM_COLUMNS, NUMBER_COLUMNS
 from streamer.data.files.kind import Compression, files_extra, kind_of
 from streamer.data.files.streams import replacing, writing

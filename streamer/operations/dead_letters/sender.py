@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 
-from schemas.encoding import Headers
 from schemas.errors import BrokerError, TopicError
+from schemas.wire.encoding import Headers
 from streamer.kafka.connection import Connection
 from streamer.operations.dead_letters.letters import RecordAddress
 

@@ -7,9 +7,9 @@ from hashlib import sha256
 from typing import Final
 
 from schemas.dead_letter import ATTEMPTS, attempts_of, dead_letter_headers
-from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
-from schemas.unread import Unread
+from schemas.wire.encoding import Headers
+from schemas.wire.unread import Unread
 from streamer.worker.stage.protocol import Message, Record
 from streamer.worker.stage.repartition import Origin
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from schemas.erasure import decode_erasure
 from schemas.errors import MalformedEventError
+from schemas.wire.erasure_decoding import decode_erasure
 from streamer.core.erasure import Erasure
 from streamer.worker.stage.dead_letters import DeadLetters, header_bytes
 from streamer.worker.stage.partition.counters import Counters, count

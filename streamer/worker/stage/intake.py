@@ -7,11 +7,11 @@ from typing import Final
 
 import structlog
 
-from schemas.decoding import EventFormat, decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Skipped
 from schemas.timestamps import format_timestamp
-from schemas.wire_format import content_type_of
+from schemas.wire.decoding import EventFormat, decode_event
+from schemas.wire.wire_format import content_type_of
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.partition import Partition
 from streamer.core.erasure import NOTHING_REFUSED, Refused

@@ -21,11 +21,11 @@ from schemas.alert import (
 from schemas.alert import DriverMessage as DriverMessage
 from schemas.bundle.manifest import ChurnDefinition
 from schemas.decision import DecisionMessage as DecisionMessage
-from schemas.encoding import JSON_HEADERS, alert_headers, encode_alert, encode_decision, encode_score
 from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
+from schemas.wire.encoding import JSON_HEADERS, alert_headers, encode_alert, encode_decision, encode_score
 from streamer.core.alerts.decisions import Decision, Driver
 from streamer.core.alerts.policy import Policy
 from streamer.core.model.outlook import Outlook

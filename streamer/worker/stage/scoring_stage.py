@@ -7,9 +7,9 @@ from typing import Final
 
 import structlog
 
-from schemas.decoding import EventFormat
 from schemas.errors import StateError
 from schemas.topics import DEAD_LETTER_BYTES, DEAD_LETTERS, ERASURES, with_prefix
+from schemas.wire.decoding import EventFormat
 from streamer.core.engine.apply import Applied
 from streamer.core.engine.batch_scoring import answer_explanations
 from streamer.core.engine.grouped_events import PartitionEvent

@@ -9,10 +9,10 @@ from time import monotonic
 
 from confluent_kafka import Producer
 
-from schemas.encoding import encode_erasure
 from schemas.erasure import ErasureRequest
 from schemas.timestamps import format_timestamp
 from schemas.topics import ERASURES, SCORES
+from schemas.wire.encoding import encode_erasure
 from tests.faults.inject.field import Aftermath, Fault, Field, until
 from tests.faults.inject.topics import COMPACT_AT_ONCE, configure
 from tests.faults.reading import read_topic

@@ -18,9 +18,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Producer
 
-from schemas.decoding import decode_event
 from schemas.event import Event, Item
 from schemas.topics import EVENTS, with_prefix
+from schemas.wire.decoding import decode_event
 from streamer.data.files import write_events
 from streamer.kafka.connection import connection_of
 from streamer.kafka.publishing import ReplayProgress, event_records, replay

@@ -14,8 +14,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from schemas.encoding import encode_alert, encode_score
 from schemas.errors import ConfigurationError
+from schemas.wire.encoding import encode_alert, encode_score
 from streamer.demo.audience.audience import Audience
 from streamer.demo.closing import Closing
 from streamer.demo.page.page import Page

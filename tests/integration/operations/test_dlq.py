@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.dead_letter import dead_letter_headers, read_dead_letter
-from schemas.encoding import encode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Event
 from schemas.topics import DEAD_LETTERS, EVENTS, SCORES
+from schemas.wire.encoding import encode_event
 from tests.integration.conftest import Broker
 from tests.integration.shop import STREAMER, Shop, wait_for
 from tests.integration.worker.test_worker_kills import shopping

@@ -21,12 +21,12 @@ from confluent_kafka.admin import (
     ConfigResource,
 )
 
-from schemas.encoding import encode_erasure, encode_event
 from schemas.erasure import ErasureRequest
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DEAD_LETTERS, ERASURES, EVENTS, SCORES
 from schemas.units import DAY_MS, HOUR_MS
+from schemas.wire.encoding import encode_erasure, encode_event
 from streamer.kafka.topics import changelog_topic
 from tests.integration.conftest import Broker
 from tests.integration.documents.test_docs import blocks

@@ -10,9 +10,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.topics import DECISIONS, EVENTS
+from schemas.wire.encoding import encode_event
 from streamer.kafka.topics import planned_topics
 from streamer.worker.stage.repartition import partition_of
 from tests.integration.conftest import Broker

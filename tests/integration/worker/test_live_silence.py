@@ -7,10 +7,10 @@ import json
 import time
 from pathlib import Path
 
-from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.topics import ALERTS, EVENTS
 from schemas.units import DAY_MS
+from schemas.wire.encoding import encode_event
 from tests.integration.conftest import Broker
 from tests.integration.shop import Shop, wait_for
 

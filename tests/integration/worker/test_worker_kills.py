@@ -7,10 +7,10 @@ import json
 import random
 from pathlib import Path
 
-from schemas.encoding import encode_event
 from schemas.event import Event
 from schemas.topics import ALERTS, DECISIONS, EVENTS, SCORES
 from schemas.units import DAY_MS
+from schemas.wire.encoding import encode_event
 from streamer.kafka.topics import changelog_topic
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY, decode_record
 from tests.contract.test_json_schema import VALIDATORS

@@ -10,10 +10,10 @@ import pytest
 
 from schemas.alert import Transition
 from schemas.decision import DecisionAction, DecisionMessage
-from schemas.encoding import encode_decision
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
+from schemas.wire.encoding import encode_decision
 from streamer.analysis.uplift.estimate import estimate
 from streamer.analysis.uplift.outcome import Outcome, Returned, first_raises, outcome
 from streamer.cli import run

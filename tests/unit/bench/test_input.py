@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.decoding import decode_event
 from schemas.event import Event
+from schemas.wire.decoding import decode_event
 from streamer.bench.contest.verification import unscored
 from streamer.bench.input.order import BURST, order_of
 from streamer.bench.input.prepared import BEFORE_RING, Prepared, joined, prepare, rules_of

@@ -8,10 +8,10 @@ import math
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.decoding import decode_event
-from schemas.encoding import encode_event
 from schemas.errors import ConfigurationError
 from schemas.event import Event
+from schemas.wire.decoding import decode_event
+from schemas.wire.encoding import encode_event
 from streamer.data.datasets import SOURCES, complete_journey, dataset_events
 
 

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from schemas.decoding import decode_event
-from schemas.encoding import encode_event
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.units import DAY_MS
+from schemas.wire.decoding import decode_event
+from schemas.wire.encoding import encode_event
 from streamer.cli import run
 from streamer.data.datasets.simulated import SPAN_START_MS, Shop
 from streamer.data.datasets.simulated.actions import actions_of

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from schemas.decoding import decode_event
-from schemas.encoding import encode_event
 from schemas.errors import ChurnStreamerError, ConfigurationError, InputFileError
 from schemas.event import Event, Item
 from schemas.timestamps import parse_timestamp
+from schemas.wire.decoding import decode_event
+from schemas.wire.encoding import encode_event
 from streamer.cli import run
 from streamer.data.datasets import SOURCES, dataset_events
 from streamer.data.files import read_events

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.encoding import encode_alert, encode_score
 from schemas.units import DAY_MS
+from schemas.wire.encoding import encode_alert, encode_score
 from streamer.demo.audience.alert_log import AlertLog
 from streamer.demo.audience.audience import ALERTS_A_FRAME, Audience
 from streamer.demo.page.alert_search import newest_lines, search_alerts

@@ -17,7 +17,7 @@ from aiokafka.structs import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.unread import Unread
+from schemas.wire.unread import Unread
 from streamer.kafka import record_batches
 from streamer.kafka.connection import Connection
 from streamer.kafka.decompression import TooLargeError, decompress

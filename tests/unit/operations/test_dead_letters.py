@@ -13,8 +13,8 @@ from schemas.dead_letter import (
     redriven_from,
     redriven_headers,
 )
-from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
+from schemas.wire.encoding import Headers
 from streamer.operations.dead_letters.cause import cause_of
 from streamer.operations.dead_letters.letters import Letter, RecordAddress, letters_in
 from streamer.operations.dead_letters.redrive import BATCH_RECORDS, Selection, batches, sources_of

@@ -13,10 +13,10 @@ from schemas.dead_letter import (
     redriven_from,
     redriven_headers,
 )
-from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
 from schemas.topics import TOPICS, given_topic, with_prefix
-from schemas.wire_format import content_type_of
+from schemas.wire.encoding import Headers
+from schemas.wire.wire_format import content_type_of
 
 ERROR = MalformedEventError("not-json", "The record is not JSON: ü.")
 

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.decoding import decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import MAX_EVENT_BYTES, Event, Item, Skipped
 from schemas.units import DAY_MS
-from schemas.wire_format import content_type_of
+from schemas.wire.decoding import decode_event
+from schemas.wire.wire_format import content_type_of
 
 RECORD_MS = 1_488_500_000_000
 FIELDS: dict[str, Any] = {

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
-from schemas.decoding import EventFormat, decode_event, event_of_fields
 from schemas.errors import MalformedEventError
 from schemas.event import EVENT_TYPE_CODES, Event, Skipped
 from schemas.topics import EVENTS
 from schemas.vendors import VENDORS, Vendor, ga4, segment, snowplow
+from schemas.wire.decoding import EventFormat, decode_event, event_of_fields
 from streamer.data.files import read_events
 from streamer.data.files.export import ExportCounts, export_records
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import pytest
 
-from schemas.decoding import EventFormat, decode_event
-from schemas.erasure import decode_erasure
 from schemas.errors import MalformedEventError
 from schemas.event import Event
 from schemas.vendors import VENDORS
+from schemas.wire.decoding import EventFormat, decode_event
+from schemas.wire.erasure_decoding import decode_erasure
 
 NOW_MS: Final = 1_710_000_000_000
 EVENT: Final = {"event_id": "é", "user_id": "u", "type": "view", "timestamp": NOW_MS}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.decoding import EARLIEST_TIMESTAMP_MS
 from schemas.timestamps import format_timestamp, parse_timestamp
 from schemas.units import DAY_MS
+from schemas.wire.decoding import EARLIEST_TIMESTAMP_MS
 
 LATEST_MS: Final = parse_timestamp("9999-12-31T23:59:59.999Z")
 """Later times cannot be written in RFC 3339: a number beyond is one of another unit."""

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.decoding import MAX_AHEAD_MS, event_of_fields
 from schemas.errors import MalformedEventError
 from schemas.event import EVENT_TYPE_CODES, Event, Item, Skipped, StrictEventMessage
 from schemas.timestamps import format_timestamp
+from schemas.wire.decoding import MAX_AHEAD_MS, event_of_fields
 from streamer.data.files.formats.epoch import LATEST_MS, kind_of_time, time_advice
 from streamer.data.files.rows import FUTURE, UNKNOWN_TYPE, LeftOut, Row, Unreadable
 

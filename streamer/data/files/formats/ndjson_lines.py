@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from schemas.decoding import decode_event
 from schemas.errors import InputFileError, MalformedEventError
 from schemas.event import MAX_EVENT_BYTES, Event, Skipped
+from schemas.wire.decoding import decode_event
 from streamer.data.files.formats.fields import LATEST_RECORD_MS, Place, Written, no_event
 from streamer.data.files.kind import Compression
 from streamer.data.files.rows import Row

@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 
 from schemas.dead_letter import ERROR_CLASS
-from schemas.decoding import decode_event
 from schemas.errors import MalformedEventError
 from schemas.event import Event
 from schemas.timestamps import LATEST_MS
+from schemas.wire.decoding import decode_event
 from streamer.core.alerts.policy import DAY_MS
 from streamer.core.timing.clock import AHEAD_OF_WALL_MS, latest_ms, written_ms
 from streamer.kafka.connection import Connection

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dead_letter import attempts_of, read_dead_letter
-from schemas.encoding import Headers
 from schemas.errors import MalformedEventError
 from schemas.event import MAX_EVENT_BYTES
-from schemas.unread import Unread
+from schemas.wire.encoding import Headers
+from schemas.wire.unread import Unread
 from streamer.worker.stage.dead_letters import DeadLetters, header_bytes
 from streamer.worker.stage.erasure_requests import MAX_HEADERS_BYTES, ErasureRequests
 from streamer.worker.stage.intake import Intake

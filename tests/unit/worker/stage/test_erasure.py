@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.encoding import encode_erasure
 from schemas.erasure import ErasureRequest
 from schemas.errors import ConfigurationError, StateError
 from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
+from schemas.wire.encoding import encode_erasure
 from streamer.core.erasure import MARK_PREFIX, ErasedUsers, Erasure, is_mark
 from streamer.settings.secret import Secret
 from streamer.settings.settings import Settings

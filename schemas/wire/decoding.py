@@ -23,14 +23,21 @@ from schemas.event import (
     Skipped,
     StrictEventMessage,
 )
-from schemas.malformed import malformed_by_decoder, malformed_id, malformed_time
 from schemas.timestamps import to_epoch_ms
 from schemas.units import DAY_MS
-from schemas.unread import UNREAD_CLASS, Unread
 from schemas.vendors import VENDORS, Vendor
 from schemas.vendors.loose_values import unknown_type
-from schemas.wire_format import FORMATS, JSON, JSON_FORMAT, WireFormat, count_unknown_fields, wire_format_of
-from schemas.wrappers import naming_wrapper, wrapper_of
+from schemas.wire.malformed import malformed_by_decoder, malformed_id, malformed_time
+from schemas.wire.unread import UNREAD_CLASS, Unread
+from schemas.wire.wire_format import (
+    FORMATS,
+    JSON,
+    JSON_FORMAT,
+    WireFormat,
+    count_unknown_fields,
+    wire_format_of,
+)
+from schemas.wire.wrappers import naming_wrapper, wrapper_of
 
 EventFormat = Literal["contract", "segment", "snowplow", "ga4"]
 """Whose events a topic carries: the contract's own, or a platform's."""

@@ -1,0 +1,1 @@
+"""Messages as bytes: what is encoded and decoded, and how what arrives malformed is named."""
