@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from schemas.errors import ConfigurationError, InputFileError
+from schemas.errors import ConfigurationError
 from schemas.event import Event, Item
 from streamer.data.files import ReadCounts, kind, read_events
-
-MOMENT = "2017-03-02T18:04:11Z"
-MOMENT_MS = 1_488_477_851_000
-ROW: dict[str, Any] = {"event_id": "e1", "user_id": "u7", "type": "view", "timestamp": MOMENT}
-EVENT = Event("e1", "u7", "view", MOMENT_MS)
-
-
-def written(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def parquet(path: Path, columns: dict[str, Any]) -> Path:
-    pq.write_table(pa.table(columns), path)
-    return path
-
-
-def problem(path: Path) -> str:
-    with pytest.raises(InputFileError) as caught:
-        list(read_events(path))
-    message = str(caught.value)
-    assert str(path) in message
-    return message
+from tests.unit.data.written_files import (
+    EVENT,
+    MOMENT,
+    MOMENT_MS,
+    ROW,
+    Write,
+    as_csv,
+    every_kind,
+    parquet,
+    problem,
+    written,
+)
 
 
 def test_lines_with_blank_ones_between_and_other_line_ends(tmp_path: Path) -> None:
@@ -179,26 +165,6 @@ def test_parquet_with_numbers_as_ids_and_flat_items(tmp_path: Path) -> None:
     assert purchase.items == (Item(None, None, None, 2.0),)
 
 
-def as_ndjson(path: Path, rows: list[dict[str, Any]]) -> Path:
-    return written(path.with_suffix(".ndjson"), "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def as_csv(path: Path, rows: list[dict[str, Any]]) -> Path:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[str(row.get(name, "")) for name in names] for row in rows]
-    return written(path.with_suffix(".csv"), "".join(",".join(line) + "\n" for line in [names, *cells]))
-
-
-def as_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    return parquet(path.with_suffix(".parquet"), columns)
-
-
-every_kind = pytest.mark.parametrize("write", [as_ndjson, as_csv, as_parquet])
-Write = Callable[[Path, list[dict[str, Any]]], Path]
-
-
 @every_kind
 def test_order_and_repeats_stay_as_they_are(tmp_path: Path, write: Write) -> None:
     rows = [{**ROW, "event_id": name} for name in ("e3", "e1", "e3", "e2")]
@@ -316,186 +282,3 @@ def test_parquet_without_a_required_column(tmp_path: Path) -> None:
     assert "no column type, timestamp" in problem(
         parquet(tmp_path / "e.parquet", {"event_id": ["1"], "user_id": ["2"]})
     )
-
-
-FAR = ["9999-12-31T23:59:59Z", "9999-12-31T23:00:00-05:00", "2700-01-01T00:00:00Z"]
-
-
-@every_kind
-@pytest.mark.parametrize("time", FAR)
-def test_a_time_far_ahead_is_left_out_and_told(tmp_path: Path, write: Write, time: str) -> None:
-    path = write(tmp_path / "e", [ROW, {**ROW, "timestamp": time}])
-    counts = ReadCounts()
-    assert list(read_events(path, counts)) == [EVENT]
-    [sentence] = counts.sentences()
-    assert "1 of 2 rows were left out, of times more than a day ahead" in sentence
-    assert str(path) in sentence
-    assert time[:4] in sentence
-    assert counts.figures() == {"rows": 1, "types": {}, "other_types": 0, "in_future": 1}
-
-
-def test_the_last_moment_of_the_calendar_as_a_timestamp_is_left_out_too(tmp_path: Path) -> None:
-    end_s = pa.array([MOMENT_MS // 1000, 253_402_300_799], pa.timestamp("s", "UTC"))
-    columns = {name: [value] * 2 for name, value in ROW.items()} | {"timestamp": end_s}
-    counts = ReadCounts()
-    assert list(read_events(parquet(tmp_path / "e.parquet", columns), counts)) == [EVENT]
-    assert counts.in_future == 1
-
-
-@every_kind
-def test_spellings_of_types_are_told_with_what_is_meant(tmp_path: Path, write: Write) -> None:
-    names = ["Purchase", "purchase ", "Purchase", "Order Completed", "page_ping", "view"]
-    path = write(tmp_path / "e", [{**ROW, "type": name} for name in names])
-    counts = ReadCounts()
-    assert len(list(read_events(path, counts))) == 1
-    [sentence] = counts.sentences()
-    assert sentence == (
-        "5 of 6 rows were left out, of unknown types: 'Purchase' 2 (purchase?), 'purchase ' 1 (purchase?), "
-        "'Order Completed' 1 (purchase?), 'page_ping' 1"
-    )
-
-
-def test_as_many_types_as_rows_take_bounded_room(tmp_path: Path) -> None:
-    rows = "".join(json.dumps({**ROW, "type": f"{number:0300}"}) + "\n" for number in range(3_000))
-    counts = ReadCounts()
-    assert list(read_events(written(tmp_path / "e.ndjson", rows), counts)) == []
-    assert counts.skipped == 3_000
-    assert len(counts.types) <= 1_000
-    assert max(map(len, counts.types)) <= 80
-    assert counts.figures()["other_types"] == 3_000 - counts.types.total()
-
-
-@every_kind
-@pytest.mark.parametrize(
-    ("epoch", "expected"),
-    [
-        (MOMENT_MS // 1_000, "are seconds (2017-03-02T18:04:11Z): multiply by 1000"),
-        (MOMENT_MS * 1_000, "are microseconds (2017-03-02T18:04:11Z): divide by 1000 "),
-        (MOMENT_MS * 1_000_000, "are nanoseconds (2017-03-02T18:04:11Z): divide by 1000000 "),
-        (0, "1970"),
-        (253_402_300_800_000, "is no time in milliseconds"),
-        (-MOMENT_MS, "is no time in milliseconds"),
-    ],
-)
-def test_a_number_of_another_unit_is_refused_by_its_name(
-    tmp_path: Path, write: Write, epoch: int, expected: str
-) -> None:
-    message = problem(write(tmp_path / "e", [{**ROW, "timestamp": MOMENT_MS}, {**ROW, "timestamp": epoch}]))
-    assert expected in message
-    assert re.search(r"(row 2|row 3|line 2), (column|field) timestamp: ", message)
-
-
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_timestamps_of_parquet_have_their_unit(tmp_path: Path, unit: str) -> None:
-    factor = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit]
-    times = pa.array([MOMENT_MS // 1_000 * factor], pa.timestamp(unit, "UTC"))
-    columns = {name: [value] for name, value in ROW.items()} | {"timestamp": times}
-    assert list(read_events(parquet(tmp_path / "e.parquet", columns))) == [EVENT]
-
-
-@pytest.mark.parametrize("text", ["NaN", "nan", "NULL", "null", "\\N", "", "n/a", "-nan"])
-def test_an_amount_that_is_not_known_in_csv(tmp_path: Path, text: str) -> None:
-    header = "event_id,user_id,type,timestamp,value,price,quantity,rating,duration_ms,session_id\n"
-    row = f"e1,u7,view,{MOMENT},{text},{text},{text},{text},{text},\\N\n"
-    assert list(read_events(written(tmp_path / "e.csv", header + row))) == [EVENT]
-
-
-def test_an_amount_that_is_nan_in_parquet(tmp_path: Path) -> None:
-    nan = float("nan")
-    item = pa.struct([("item_id", pa.string()), ("price", pa.float64())])
-    columns = {name: [value] for name, value in ROW.items()} | {
-        "value": pa.array([nan]).dictionary_encode(),
-        "rating": pa.array([nan], pa.float32()),
-        "items": pa.array([[{"item_id": "a", "price": nan}, {"price": 2.5}]], pa.list_(item)),
-    }
-    [event] = read_events(parquet(tmp_path / "e.parquet", columns))
-    assert (event.value, event.rating) == (None, None)
-    assert event.items == (Item("a"), Item(None, price=2.5))
-
-
-def test_nan_as_python_writes_it_into_json(tmp_path: Path) -> None:
-    nan = float("nan")
-    items = [{"item_id": 'a "NaN"', "price": nan}]
-    row = {**ROW, "value": nan, "items": items, "query": "NaN, \\ NaN"}
-    [event] = read_events(written(tmp_path / "e.ndjson", json.dumps(row) + "\n"))
-    assert event == Event("e1", "u7", "view", MOMENT_MS, (Item('a "NaN"'),), query="NaN, \\ NaN")
-    unknown = {**ROW, "type": "Purchase", "value": nan}
-    counts = ReadCounts()
-    assert list(read_events(written(tmp_path / "u.ndjson", json.dumps(unknown)), counts)) == []
-    assert counts.types == {"Purchase": 1}
-    table = as_csv(tmp_path / "t", [ROW])
-    table.write_text(f'event_id,user_id,type,timestamp,items\ne1,u7,view,{MOMENT},"[{{""price"":NaN}}]"\n')
-    assert [event.items for event in read_events(table)] == [(Item(),)]
-
-
-@pytest.mark.parametrize("name", ["e.csv", "e.ndjson.gz"])
-def test_utf_16_is_named(tmp_path: Path, name: str) -> None:
-    content = json.dumps(ROW).encode("utf-16")
-    path = written(tmp_path / name, gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
-    assert "UTF-16: save it as UTF-8" in problem(path)
-
-
-def test_a_byte_order_mark_begins_lines_too(tmp_path: Path) -> None:
-    line = json.dumps(ROW).encode() + b"\n"
-    assert list(read_events(written(tmp_path / "e.ndjson", b"\xef\xbb\xbf" + line))) == [EVENT]
-    joined = written(tmp_path / "f.ndjson", line + b"\xef\xbb\xbf" + line)
-    assert list(read_events(joined)) == [EVENT, EVENT], "files that were written after each other"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "command"),
-    [
-        ("e.json", json.dumps([ROW]), "cat {} | jq -c '.[]' > events.ndjson"),
-        ("e.json", "\ufeff[\n" + json.dumps(ROW) + "\n]", "cat {} | jq -c '.[]' > events.ndjson"),
-        ("e.json", json.dumps(ROW, indent=2), "cat {} | jq -c '.' > events.ndjson"),
-        ("e.json.gz", gzip.compress(b"[]", mtime=0), "gzip -dc {} | jq -c '.[]' > events.ndjson"),
-    ],
-)
-def test_json_that_is_no_lines_is_named_with_the_way_out(
-    tmp_path: Path, name: str, content: str | bytes, command: str
-) -> None:
-    path = written(tmp_path / name, content)
-    message = problem(path)
-    assert "one object a line is needed" in message
-    assert command.format(path) in message
-
-
-HEADER, CELLS = "event_id,user_id,type,timestamp,query", f'e1,u7,view,{MOMENT},"a, b; c"'
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        f"{HEADER}\n{CELLS}\n",
-        f"{HEADER.replace(',', ';')}\r\n{CELLS.replace(',', ';', 4)}\r\n",
-        "event_id\tuser_id\ttype\ttimestamp\tquery\n" + CELLS.replace(",", "\t", 4) + "\n",
-        f"\ufeffsep=,\r\n{HEADER}\r\n{CELLS}\r\n",
-        f"SEP=;\n{HEADER.replace(',', ';')}\n{CELLS.replace(',', ';', 4)}\n",
-        f'event_id, user_id, type, timestamp, query\ne1, u7, view, {MOMENT}, "a, b; c"\n',
-        f"Event_ID,USER_ID,Type ,TimeStamp,Query\n{CELLS}\n",
-        f"Event Id,userId,type,time-stamp,query\n{CELLS}\n",
-        f"{HEADER},,\n{CELLS},x,y\n",
-        f"{HEADER},shop,shop\n{CELLS},x,y\n",
-        f"{HEADER},Type\n{CELLS},x\n",
-        f'"event_id","user_id","type","timestamp","query","note\nof two lines"\n{CELLS},x\n',
-    ],
-)
-def test_csv_of_other_dialects(tmp_path: Path, content: str) -> None:
-    [event] = read_events(written(tmp_path / "e.csv", content))
-    assert event == Event("e1", "u7", "view", MOMENT_MS, query="a, b; c", unknown_fields=event.unknown_fields)
-
-
-def test_the_row_after_a_line_that_names_the_separator_keeps_its_number(tmp_path: Path) -> None:
-    content = f"sep=;\n{HEADER.replace(',', ';')}\n;u7;view;{MOMENT};\n"
-    assert "row 3, column event_id" in problem(written(tmp_path / "e.csv", content))
-
-
-def test_columns_of_parquet_that_are_not_used_need_not_be_unique(tmp_path: Path) -> None:
-    names = ["Event_ID", "user_id", "type", "timestamp", "shop", "shop"]
-    arrays = [pa.array([value]) for value in (*ROW.values(), "x", "y")]
-    path = tmp_path / "e.parquet"
-    pq.write_table(pa.Table.from_arrays(arrays, names=names), path)
-    [event] = read_events(path)
-    assert event == Event("e1", "u7", "view", MOMENT_MS, unknown_fields=1)
-    pq.write_table(pa.Table.from_arrays(arrays, names=[*names[:4], "user_id", "x"]), path)
-    assert "column user_id more than once, as the columns 2 ('user_id'), 5 ('user_id')" in problem(path)

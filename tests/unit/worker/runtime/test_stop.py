@@ -213,18 +213,6 @@ def test_a_stop_during_a_take_over_leaves_no_writer_and_no_partition(
     asyncio.run(body())
 
 
-def test_exit_codes() -> None:
-    stopped, failed_before, failed_after, fenced_after = Ending(), Ending(), Ending(), Ending()
-    failed_before.fail(ProducerFenced())
-    for each in (stopped, failed_before, failed_after, fenced_after):
-        each.stop()
-    failed_after.fail(StateError("broken"))
-    fenced_after.fail(ProducerFenced())
-    assert [each.exit_code() for each in (stopped, failed_before, failed_after, fenced_after)] == [0, 1, 1, 0]
-    # Faust has its own idea of a failure.
-    assert [each.exit_code(1) for each in (stopped, fenced_after, Ending())] == [0, 0, 1]
-
-
 def test_a_stop_has_a_deadline_and_a_failure_another_one(forced: ForcedEnds) -> None:
     stopped, failed = Ending(), Ending()
     stopped.stop()
