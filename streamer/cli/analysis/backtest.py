@@ -17,6 +17,7 @@ from schemas.units import DAY_MS
 from streamer.analysis.backtest.budget import policy_for
 from streamer.analysis.backtest.judgement import Period
 from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
+from streamer.cli.file_options import bundle_option, event_files
 from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
@@ -45,20 +46,8 @@ COLUMNS: Final = (
 
 
 @click.command(name="backtest")
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
-@click.option(
-    "--bundle",
-    "bundle_path",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the model bundle.",
-)
+@event_files
+@bundle_option
 @click.option(
     "--from",
     "from_ms",

@@ -12,6 +12,7 @@ from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
 from streamer.cli.analysis.backtest import COLUMNS, cells_of
 from streamer.cli.analysis.evaluation import Answer, EvaluationQuestion, answer, doubt, question
+from streamer.cli.file_options import bundle_option, event_files
 from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
@@ -25,20 +26,8 @@ from streamer.settings.time_zone import check_time_zone
 
 
 @click.command(name="evaluate")
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
-@click.option(
-    "--bundle",
-    "bundle_path",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the model bundle.",
-)
+@event_files
+@bundle_option
 @click.option(
     "--at",
     "at_ms",

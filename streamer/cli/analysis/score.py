@@ -12,6 +12,7 @@ from schemas.errors import ConfigurationError
 from streamer.analysis.scoring.history import records_of
 from streamer.analysis.scoring.score_files import COLUMNS, write_scores
 from streamer.analysis.scoring.scores import UserScore, scores_at
+from streamer.cli.file_options import bundle_option, event_files
 from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
@@ -28,19 +29,8 @@ from streamer.worker.run import build_stage
 
 
 @click.command(name="score")
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
-@click.option(
-    "--bundle",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the model bundle.",
-)
+@event_files
+@bundle_option
 @click.option(
     "--at", "at_ms", required=True, type=Instant(), help="Score as of this time, on the events before it."
 )
@@ -53,7 +43,7 @@ from streamer.worker.run import build_stage
 @settings_option
 def command(
     files: Sequence[Path],
-    bundle: Path,
+    bundle_path: Path,
     at_ms: int,
     out: Path | None,
     report: Path | None,
@@ -67,7 +57,7 @@ def command(
     if out is not None:
         kind_of(out)
     with counted_rows() as counts, ProgressLine("events") as line:
-        scores, events = _scores(line, files, counts, bundle, at_ms, settings)
+        scores, events = _scores(line, files, counts, bundle_path, at_ms, settings)
         seconds = line.seconds
     if out is None:
         _show(scores)

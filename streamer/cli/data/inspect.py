@@ -13,19 +13,14 @@ from streamer.analysis.inspection.collected import Collected
 from streamer.analysis.inspection.figures import figures_of
 from streamer.analysis.inspection.page import WORDS, page
 from streamer.analysis.inspection.tables import Table, tables_of
+from streamer.cli.file_options import event_files
 from streamer.cli.progress_line import ProgressLine
 from streamer.data.files.reading import read_rows
 from streamer.data.files.report_file import report_option, write_report
 
 
 @click.command(name="inspect")
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@event_files
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the same as one HTML page."
 )

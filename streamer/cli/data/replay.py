@@ -16,6 +16,7 @@ from schemas.errors import InputFileError, TopicError
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
 from schemas.topics import EVENTS, with_prefix
+from streamer.cli.file_options import event_files
 from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
 from streamer.cli.settings_option import settings_option
@@ -30,13 +31,7 @@ from streamer.settings.settings import Settings
 
 
 @click.command(name="replay")
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@event_files
 @click.option("--speed", type=click.FloatRange(0, min_open=True), help="So many times as fast as real time.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="So many events a second.")
 @report_option
