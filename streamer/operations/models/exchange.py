@@ -15,7 +15,7 @@ from schemas.errors import BundleError, ConfigurationError
 from streamer.inference.bundle import load_bundle
 from streamer.inference.bundle_folder import read_file
 from streamer.operations.deployment import Deployment, observe
-from streamer.operations.models.progress import PartitionProgress, of_service, of_trial
+from streamer.operations.models.progress import GroupWatch, PartitionProgress, of_service, of_trial
 from streamer.operations.models.wording import refusals
 from streamer.settings.settings import Settings
 from streamer.worker.rollout.compatibility import check_fits, check_successor
@@ -48,9 +48,8 @@ async def load(settings: Settings, directory: Path) -> Deployment:
     serving = before.serving or _in_settings(settings)
     check_successor(bundle.manifest, _manifest(serving.path))
     candidate = _reference(directory, bundle.manifest, bundle.sha256)
-    await publish_rollout(settings, loaded(before, candidate, serving))
-    way_out = "`streamer model drop` ends the trial"
-    return await _followed(settings, lambda seen: of_trial(seen, candidate), candidate, way_out)
+    after, way_out = loaded(before, candidate, serving), "`streamer model drop` ends the trial"
+    return await _decide(settings, after, lambda seen: of_trial(seen, candidate), candidate, way_out)
 
 
 async def promote(settings: Settings) -> Deployment:
@@ -91,32 +90,34 @@ async def forget(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, rollout: Rollout) -> Deployment:
-    await publish_rollout(settings, rollout)
     assert rollout.serving is not None
     way_out = "restart the worker once that is mended"
-    return await _followed(settings, lambda seen: of_service(seen, rollout), rollout.serving, way_out)
+    return await _decide(settings, rollout, lambda seen: of_service(seen, rollout), rollout.serving, way_out)
 
 
-async def _followed(
+async def _decide(
     settings: Settings,
+    rollout: Rollout,
     standing_of: Callable[[Deployment], PartitionProgress],
     reference: BundleReference,
     way_out: str,
 ) -> Deployment:
     """The deployment once every worker has followed; those that start later follow at their start."""
+    group = GroupWatch()
+    group.is_settled(await observe(settings, _now_ms()))
+    await publish_rollout(settings, rollout)
     deadline = time.monotonic() + DEADLINE_S
     while True:
         deployment = await observe(settings, _now_ms())
         standing = standing_of(deployment)
         if standing.refused:
             raise BundleError(" ".join(refusals(reference, standing, way_out)))
-        settled = not deployment.workers or deployment.group_state == "Stable"
-        if settled and not standing.waiting:
+        if group.is_settled(deployment) and not standing.waiting:
             return deployment
         if time.monotonic() > deadline:
             raise BundleError(
-                f"the decision holds, but after {DEADLINE_S:g} s {_numbers(standing.waiting)} have not "
-                "followed: see `streamer status` and the workers' logs."
+                f"the decision holds, but after {DEADLINE_S:g} s {_numbers(standing.waiting) or 'workers'} "
+                "have not followed: see `streamer status` and the workers' logs."
             )
         await asyncio.sleep(LOOK_EVERY_S)
 

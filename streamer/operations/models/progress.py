@@ -27,6 +27,21 @@ class PartitionProgress(NamedTuple):
     refused: dict[str, str]
 
 
+class GroupWatch:
+    """Whether the workers that are to follow a decision are all there, seen again and again."""
+
+    def __init__(self) -> None:
+        self._attended = False
+
+    def is_settled(self, deployment: Deployment) -> bool:
+        """Whether every partition is with its owner, or no worker has been there in any look so far.
+
+        One that is killed leaves the group before it is back; it has not followed by having gone.
+        """
+        self._attended = self._attended or bool(deployment.workers)
+        return deployment.group_state == "Stable" if self._attended else True
+
+
 def owned(deployment: Deployment) -> Iterator[Owned]:
     """Every partition that has an owner."""
     for view in deployment.partitions:

@@ -6,7 +6,7 @@ import msgspec
 
 from streamer.core.engine.trial_comparison import TrialComparison
 from streamer.operations.deployment import Deployment
-from streamer.operations.models.progress import PartitionProgress, of_service, of_trial
+from streamer.operations.models.progress import GroupWatch, PartitionProgress, of_service, of_trial
 from streamer.operations.models.wording import rollout_facts
 from streamer.operations.status.attention import attention
 from streamer.worker.rollout.plan import NO_ROLLOUT, loaded, promoted
@@ -26,6 +26,17 @@ def seen_with(first: TrialStatus | None, second: TrialStatus | None, revision: i
         members=shared(),
     )
     return msgspec.structs.replace(deployment, rollout=loaded(NO_ROLLOUT, NEW, OLD))
+
+
+def test_workers_that_have_gone_for_a_moment_have_not_followed() -> None:
+    there = msgspec.structs.replace(seen_with(None, None), group_state="Stable")
+    gone = msgspec.structs.replace(there, group_state="Empty", workers=[])
+    watch = GroupWatch()
+    assert watch.is_settled(gone), "no worker runs, and those that start later follow at their start"
+    assert watch.is_settled(there)
+    assert not watch.is_settled(gone)
+    assert not watch.is_settled(msgspec.structs.replace(there, group_state="PreparingRebalance"))
+    assert watch.is_settled(there)
 
 
 def test_how_far_the_workers_are_and_who_refuses() -> None:
