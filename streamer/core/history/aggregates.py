@@ -114,9 +114,9 @@ def advance(before: Aggregates, tokens: TokenArray, calendar: Calendar) -> Aggre
         rows[:, _C[name]] += spent
     for name in ("events_4d", "events_14d"):
         rows[:, _C[name]] += 1.0
-    _count(rows, tokens, spent)
-    _close_gaps(rows, elapsed, new_day & ~first_visit)
     acts = are_actions(tokens)
+    _count(rows, tokens, spent, acts)
+    _close_gaps(rows, elapsed, new_day & ~first_visit)
     if not acts.all():
         rows[~acts] = before[~acts]
         begun = new & ~acts
@@ -130,7 +130,8 @@ def count_late(before: Aggregates, tokens: TokenArray) -> Aggregates:
     bought = tokens["type"] == PURCHASE
     refunded = tokens["type"] == REFUND
     value = np.nan_to_num(tokens["value"].astype(np.float64))
-    _count(rows, tokens, np.where(bought, value, 0.0) - np.where(refunded, np.abs(value), 0.0))
+    spent = np.where(bought, value, 0.0) - np.where(refunded, np.abs(value), 0.0)
+    _count(rows, tokens, spent, are_actions(tokens))
     time = tokens["time"].astype(np.float64)
     rows[:, _C["first_time"]] = np.minimum(rows[:, _C["first_time"]], time)
     return rows
@@ -152,9 +153,11 @@ def fold(base: Aggregates, rings: list[TokenArray], calendar: Calendar) -> Aggre
     return rows
 
 
-def _count(rows: Aggregates, tokens: TokenArray, spent: npt.NDArray[np.float64]) -> None:
+def _count(
+    rows: Aggregates, tokens: TokenArray, spent: npt.NDArray[np.float64], acts: npt.NDArray[np.bool_]
+) -> None:
     bought = tokens["type"] == PURCHASE
-    rows[:, _C["events"]] += are_actions(tokens)
+    rows[:, _C["events"]] += acts
     rows[:, _C["purchases"]] += bought
     rows[:, _C["refunds"]] += tokens["type"] == REFUND
     rows[:, _C["lines"]] += np.where(bought, tokens["lines"], 0)

@@ -35,8 +35,9 @@ EVENT_HASH_AT = 8
 _TYPE_AT = 24 - TOKEN_BYTES
 PURCHASE = EVENT_TYPES.index("purchase")
 REFUND = EVENT_TYPES.index("refund")
-SHOP_CODES = np.array(sorted(EVENT_TYPE_CODES[name] for name in SHOP_ACTIONS), np.uint8)
-_SHOP_CODES = frozenset(SHOP_CODES.tolist())
+_SHOP_CODES = frozenset(EVENT_TYPE_CODES[name] for name in SHOP_ACTIONS)
+# By the type's byte; looked up for every token, so no search.
+_ACTS = np.array([code not in _SHOP_CODES for code in range(256)])
 
 TokenArray = npt.NDArray[np.void]
 """Array of :data:`TOKEN` records."""
@@ -102,7 +103,7 @@ def is_action(token: bytes) -> bool:
 
 def are_actions(tokens: TokenArray) -> npt.NDArray[np.bool_]:
     """:func:`is_action` of each token, ``[tokens]``."""
-    return ~np.isin(tokens["type"], SHOP_CODES)
+    return _ACTS[tokens["type"]]
 
 
 def newest_action(ring: bytes) -> int | None:
