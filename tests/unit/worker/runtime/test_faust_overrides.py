@@ -1,4 +1,4 @@
-"""The inner methods of Faust, mode and aiokafka that `streamer.kafka` replaces or leans on, as read.
+"""The inner methods of Faust, mode and aiokafka that `streamer.worker.runtime` replaces or leans on, as read.
 
 A failure is no bug: an installed version differs from the one that the overrides were written against.
 Read the new source with the note beside it, change the override if needed, then take the new digest.
@@ -263,7 +263,7 @@ def test_inner_method_is_the_one_that_was_read(inner: Inner) -> None:
     source = inspect.getsource(inner.function)
     digest = hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
     assert digest == inner.digest, (
-        f"{_name(inner)} has changed in the installed version. streamer.kafka relies on: {inner.review}. "
+        f"{_name(inner)} has changed in the installed version. The worker relies on: {inner.review}. "
         f"Review the override, then set the digest to {digest}."
     )
 
