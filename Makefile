@@ -4,6 +4,8 @@ BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Tests wait for brokers and workers, so there are more of them than cores.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 
 .PHONY: help setup demo test bench faults lint audit lock clean
 
@@ -16,7 +18,7 @@ demo: $(DEMO)  ## real alerts from real shopping data; ARGS="--headless --report
 	@$(BIN)/streamer demo $(ARGS)
 
 test: $(DEV)  ## all tests, on a real Kafka that they start themselves; ARGS="-k name", or "-n 0 -s" to look on
-	$(BIN)/python -m pytest -n logical --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope $(ARGS)
 
 bench: $(DEV)  ## speed beside the peers; ARGS="--quick --report F"
 	@$(BIN)/streamer bench $(ARGS)

@@ -155,7 +155,6 @@ def _graph(
                 verbose=False,
             )
             assert program is not None
-            program.optimize()
             file = Path(folder) / "graph.onnx"
             program.save(file, external_data=False)
             return without_traces(file.read_bytes())

@@ -85,7 +85,7 @@ def advance(before: Aggregates, tokens: TokenArray, calendar: Calendar) -> Aggre
     time = tokens["time"].astype(np.float64)
     bought = tokens["type"] == PURCHASE
     refunded = tokens["type"] == REFUND
-    value = np.nan_to_num(tokens["value"].astype(np.float64))
+    value = _known(tokens["value"].astype(np.float64))
     spent = np.where(bought, value, 0.0) - np.where(refunded, np.abs(value), 0.0)
 
     new = (before[:, _C["events"]] == 0) & (before[:, _C["last_time"]] == 0)
@@ -129,7 +129,7 @@ def count_late(before: Aggregates, tokens: TokenArray) -> Aggregates:
     rows = before.copy()
     bought = tokens["type"] == PURCHASE
     refunded = tokens["type"] == REFUND
-    value = np.nan_to_num(tokens["value"].astype(np.float64))
+    value = _known(tokens["value"].astype(np.float64))
     spent = np.where(bought, value, 0.0) - np.where(refunded, np.abs(value), 0.0)
     _count(rows, tokens, spent, are_actions(tokens))
     time = tokens["time"].astype(np.float64)
@@ -162,6 +162,11 @@ def _count(
     rows[:, _C["refunds"]] += tokens["type"] == REFUND
     rows[:, _C["lines"]] += np.where(bought, tokens["lines"], 0)
     rows[:, _C["value"]] += spent
+
+
+def _known(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """``amounts`` with nothing where one is unknown; at a fraction of the time of ``np.nan_to_num``."""
+    return np.where(np.isnan(amounts), 0.0, amounts)
 
 
 def _close_gaps(rows: Aggregates, gap: npt.NDArray[np.float64], closed: npt.NDArray[np.bool_]) -> None:

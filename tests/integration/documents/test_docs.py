@@ -31,7 +31,7 @@ DOCUMENTS = sorted(
 )
 MADE_ELSEWHERE = ("make demo", "make test")
 MADE_BEFORE = ("pip install", "streamer dataset")
-MODEL_USERS = 80
+MODEL_USERS = 40
 
 # A reader stops one worker, once it works, before starting the next one on the same folder of state.
 PRELUDE = """\

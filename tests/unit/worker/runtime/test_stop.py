@@ -15,7 +15,7 @@ from faust.types import TP
 
 from schemas.errors import BrokerError, StateError
 from streamer.kafka.connection import Connection
-from streamer.worker.runtime import ending, taking_over
+from streamer.worker.runtime import taking_over
 from streamer.worker.runtime.application import StreamingApp, StreamingWorker, build_application, run
 from streamer.worker.runtime.ending import CRASH_DEADLINE_S, STOP_DEADLINE_S, Ending
 from streamer.worker.runtime.inbox import Inbox
@@ -23,6 +23,7 @@ from streamer.worker.runtime.options import WorkerOptions
 from streamer.worker.runtime.owned_partition import OwnedPartition, Source
 from streamer.worker.runtime.partitions import Partitions
 from streamer.worker.runtime.transport import BatchConsumer, ReadCommittedThread
+from tests.unit.worker.runtime.conftest import ForcedEnds
 from tests.unit.worker.runtime.test_recovery import IdleStage
 
 UNDONE = [
@@ -33,33 +34,6 @@ UNDONE = [
     TimeoutError(),
 ]
 BATCH = [SimpleNamespace(offset=0, timestamp=0, key=b"k", value=b"v", headers=())]
-
-
-class ForcedEnds:
-    """Stands in for the timers that end the process by force, and for that end."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.pending: list[tuple[float, Callable[[], object]]] = []
-        self.codes: list[int] = []
-        monkeypatch.setattr(ending.threading, "Timer", self._timer)
-        monkeypatch.setattr(ending.os, "_exit", self.codes.append)
-
-    @property
-    def deadlines_s(self) -> list[float]:
-        return [deadline_s for deadline_s, _ in self.pending]
-
-    def reach_all(self) -> list[int]:
-        for _, end in self.pending:
-            end()
-        return self.codes
-
-    def _timer(self, deadline_s: float, end: Callable[[], object]) -> object:
-        return SimpleNamespace(start=lambda: self.pending.append((deadline_s, end)))
-
-
-@pytest.fixture(autouse=True)
-def forced(monkeypatch: pytest.MonkeyPatch) -> ForcedEnds:
-    return ForcedEnds(monkeypatch)
 
 
 class Writer:
