@@ -87,10 +87,10 @@ def _figures(manifest: Manifest) -> Iterator[str]:
         yield from _ablation(manifest.ablation)
     if "next_type_perplexity" in metrics:
         category = metrics.get("next_category_perplexity")
-        told = "" if category is None else f", of the category {category:.2f}"
+        category_part = "" if category is None else f", of the category {category:.2f}"
         yield (
             "Next action, customers held out: perplexity of the type "
-            f"{metrics['next_type_perplexity']:.3f}{told}."
+            f"{metrics['next_type_perplexity']:.3f}{category_part}."
         )
         yield ""
     if manifest.band_alerts_a_week is not None:

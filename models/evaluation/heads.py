@@ -89,5 +89,5 @@ def _perplexity(cut: Cut, chances: npt.NDArray[np.float32]) -> float | None:
     if not known.any():
         return None
     types = cut.histories.tokens["type"][following[known]]
-    said = np.maximum(chances[known, types].astype(np.float64), _LEAST_PROBABILITY)
-    return float(np.exp(-np.log(said).mean()))
+    probabilities = np.maximum(chances[known, types].astype(np.float64), _LEAST_PROBABILITY)
+    return float(np.exp(-np.log(probabilities).mean()))

@@ -85,8 +85,8 @@ def _judge_spend(
     return Judged(float(loss), metrics), scale
 
 
-def _judge_next(name: str, said: npt.NDArray[np.float32], came: npt.NDArray[np.int64]) -> Judged:
-    loss = log_loss(said, came)
+def _judge_next(name: str, log_probabilities: npt.NDArray[np.float32], came: npt.NDArray[np.int64]) -> Judged:
+    loss = log_loss(log_probabilities, came)
     metrics = {
         f"validation_next_{name}_log_loss": loss,
         f"validation_next_{name}_perplexity": perplexity(loss),

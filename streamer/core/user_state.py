@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -11,14 +10,14 @@ import numpy as np
 
 from schemas.errors import StateError
 from streamer.core.alerts.alert_state import AlertState
-from streamer.core.history.aggregates import COLUMN, count_late, empty
+from streamer.core.history.aggregates import count_late, empty
+from streamer.core.history.aggregates_row import alone
 from streamer.core.history.token import PURCHASE, as_array, newest_action
 
 STATE_VERSION = 2
 
-_COLUMN = struct.Struct("<d")
-_LAST_AT = 8 * COLUMN["last_time"]
-_DAYS_AT = 8 * COLUMN["visit_days"]
+_LAST_TIME = alone("last_time")
+_VISIT_DAYS = alone("visit_days")
 NO_AGGREGATES: bytes = empty(1).tobytes()
 
 
@@ -55,12 +54,12 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     @property
     def last_ms(self) -> int:
         """Event time of the customer's newest action, epoch milliseconds; before any, of the first event."""
-        return int(_COLUMN.unpack_from(self.running, _LAST_AT)[0])
+        return int(_LAST_TIME.unpack_from(self.running)[0])
 
     @property
     def active_days(self) -> int:
         """Distinct days with an action of the customer."""
-        return int(_COLUMN.unpack_from(self.running, _DAYS_AT)[0])
+        return int(_VISIT_DAYS.unpack_from(self.running)[0])
 
     def has_just_bought(self, now_ms: int, silence_ms: int) -> bool:
         """Whether the customer's newest action is a purchase, less than ``silence_ms`` before ``now_ms``."""

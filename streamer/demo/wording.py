@@ -119,8 +119,8 @@ def _ago(days: float, usual_days: float | None) -> str:
 def _habit_and_silence(usual_gap_days: float | None, silent_days: float) -> str:
     whole = int(silent_days)
     # Both are days, so the unit is said once.
-    told = f"{whole}" if whole > 1 and usual_gap_days is not None else in_days(silent_days)
-    return f"{habit(usual_gap_days)}, silent for {told}"
+    duration = f"{whole}" if whole > 1 and usual_gap_days is not None else in_days(silent_days)
+    return f"{habit(usual_gap_days)}, silent for {duration}"
 
 
 def resolution(alert: Alert) -> str:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from schemas.errors import StateError
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS
-from streamer.core.history.aggregates import COLUMN
+from streamer.core.history.aggregates_row import AggregatesRow
 from streamer.core.user_state import decode_state
 from streamer.worker.stage.partition.counters import bounded
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY, decode_record
@@ -113,7 +111,7 @@ def _state_finding(partition: int, user: str, found: bytes | None, wanted: bytes
 
 def _events(stored: bytes) -> int:
     try:
-        return int(np.frombuffer(decode_state(stored).running)[COLUMN["events"]])
+        return int(AggregatesRow.unpacked(decode_state(stored).running).events)
     except StateError:
         return 0
 

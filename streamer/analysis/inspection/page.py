@@ -19,14 +19,14 @@ _STYLE: Final = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 def page(files: Sequence[str], advice: Sequence[Advice], tables: Sequence[Table]) -> str:
     """The page: the advice, and below it the tables that it follows from."""
     title = "Fit to train on?"
-    told = "".join(
+    remarks = "".join(
         f'<li class="{one.weight}"><b>{WORDS[one.weight]}.</b> {escape(one.text)}</li>' for one in advice
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><header><h1>{title}</h1>"
-        f'<p>{escape(", ".join(files))}</p></header><main><ul class="advice">{told}</ul>'
+        f'<p>{escape(", ".join(files))}</p></header><main><ul class="advice">{remarks}</ul>'
         f"{''.join(map(_section, tables))}</main></body></html>\n"
     )
 

@@ -55,7 +55,7 @@ class Loop:
 
     def _apply(self, records: Sequence[Any]) -> list[tuple[str, bytes, bytes]]:
         """Scores of every event in order of its turn, and each user's state after the batch."""
-        said: list[tuple[str, bytes, bytes]] = []
+        messages: list[tuple[str, bytes, bytes]] = []
         turns: list[dict[bytes, Any]] = []
         counts: dict[bytes, int] = {}
         for record in records:
@@ -72,9 +72,9 @@ class Loop:
             arrived = [Arrived(r.value, r.partition, r.offset, r.timestamp) for r in turn.values()]
             events = [self._job.event(each) for each in arrived]
             scores = self._job.score_many([self._states[key] for key in turn], events, arrived)
-            said += [(self._options.scores_topic, *each) for each in zip(turn, scores, strict=True)]
-        said += [(self._options.changelog_topic, key, self._states[key].encode()) for key in counts]
-        return said
+            messages += [(self._options.scores_topic, *each) for each in zip(turn, scores, strict=True)]
+        messages += [(self._options.changelog_topic, key, self._states[key].encode()) for key in counts]
+        return messages
 
 
 async def _until_terminated(options: PeerOptions) -> None:

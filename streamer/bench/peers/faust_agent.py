@@ -45,8 +45,8 @@ def main() -> None:
                 users[key] = value
                 continue
             arrived = Arrived(value, message.partition, message.offset, int(message.timestamp * 1000))
-            users[key], said = job.score(users[key], arrived)
-            await scores.send(key=key, value=said)
+            users[key], score = job.score(users[key], arrived)
+            await scores.send(key=key, value=score)
 
     app.agent(events, name="score")(score)
     worker = faust.Worker(app, loglevel="info", redirect_stdouts=False)

@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streamer.core.history.aggregates import AGGREGATES, advance
+from streamer.core.history.aggregates import advance
+from streamer.core.history.packed import stacked
 from streamer.core.history.ring import put
 from streamer.core.history.token import TOKEN_BYTES, as_array
 from streamer.core.model.features import features_at
@@ -68,7 +69,7 @@ class FullGraph:
         return risks
 
     def _run(self, states: Sequence[PeerState], tokens: Sequence[bytes]) -> list[float]:
-        running = np.frombuffer(b"".join(state.running for state in states)).reshape(-1, len(AGGREGATES))
+        running = stacked([state.running for state in states])
         newest = as_array(b"".join(tokens))
         running = advance(running, newest, self._calendar)
         for state, token, row in zip(states, tokens, running, strict=True):

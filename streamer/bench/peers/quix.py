@@ -30,12 +30,12 @@ def main() -> None:
         context = message_context()
         stored = state.get_bytes("user")
         assert stored is not None
-        kept, said = job.score(stored, Arrived(value, context.partition, context.offset, timestamp_ms))
+        kept, score = job.score(stored, Arrived(value, context.partition, context.offset, timestamp_ms))
         state.set_bytes("user", kept)
-        return said
+        return score
 
     scored = app.dataframe(events).apply(score, stateful=True, metadata=True)
-    scored.filter(lambda said: said is not None).to_topic(scores)
+    scored.filter(lambda score: score is not None).to_topic(scores)
     app.run()
 
 

@@ -127,8 +127,8 @@ def command(
             "--markdown", markdown_file, "\n".join([f"## {title}", "", *notes, "", *map(markdown, tables)])
         )
     if html is not None:
-        told = [*notes, flattered] if flattered is not None else notes
-        _write("--html", html, page(title, told, found.beside.evaluation, tables))
+        remarks = [*notes, flattered] if flattered is not None else notes
+        _write("--html", html, page(title, remarks, found.beside.evaluation, tables))
     write_report(report, _figures(bundle, asked, found, counts, seconds))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.units import DAY_MS
+from streamer.core.history.aggregates_row import AggregatesRow
 from streamer.core.history.calendar import Calendar
 from streamer.core.history.token import PURCHASE, REFUND, TokenArray, are_actions, as_array
 
@@ -23,36 +24,7 @@ Aggregates = npt.NDArray[np.float64]
 HALF_LIVES_DAYS: Final = (4.0, 14.0, 45.0)
 GAP_SMOOTHING: Final = 0.3
 
-AGGREGATES: Final = (
-    "first_time",  # epoch ms
-    "last_time",  # epoch ms, of the customer's newest action, or of the first event before any
-    "first_purchase_time",  # epoch ms, NaN before the first
-    "last_purchase_time",  # epoch ms, NaN before the first
-    "events",
-    "purchases",
-    "lines",  # items bought
-    "value",  # money spent less money refunded
-    "last_value",  # money of the last purchase
-    "visit_days",  # distinct days with any action of the customer
-    "purchase_days",
-    "gap_total",  # days between visit days: sum, squares, sum of log1p, longest, last, smoothed
-    "gap_squares",
-    "gap_logs",
-    "gap_longest",
-    "gap_last",
-    "gap_smoothed",
-    "visits_4d",  # visit days, decayed with each half-life
-    "visits_14d",
-    "visits_45d",
-    "purchases_4d",  # purchase days, likewise
-    "purchases_14d",
-    "purchases_45d",
-    "value_14d",
-    "value_45d",
-    "events_4d",
-    "events_14d",
-    "refunds",
-)
+AGGREGATES: Final = AggregatesRow._fields
 COLUMN: Final = {name: index for index, name in enumerate(AGGREGATES)}
 AGGREGATES_BYTES: Final = 8 * len(AGGREGATES)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
-from streamer.core.history.aggregates import AGGREGATES, COLUMN
+from streamer.core.history.aggregates_row import AggregatesRow
 from streamer.core.model.outlook import Outlook
 
 LEAST_PURCHASES: Final = 2
@@ -14,8 +13,6 @@ LEAST_PURCHASES: Final = 2
 LEAST_EVENTS: Final = 3
 """Events from which a next action and its category are told."""
 
-_ROW: Final = struct.Struct(f"<{len(AGGREGATES)}d")
-
 
 def known_outlook(outlook: Outlook, aggregates: bytes) -> Outlook:
     """The parts of ``outlook`` that the user's history suffices for.
@@ -23,9 +20,9 @@ def known_outlook(outlook: Outlook, aggregates: bytes) -> Outlook:
     ``aggregates``: packed float64 columns. A history whose money is nothing, since no amount is known or all
     of it was refunded, says nothing of a value.
     """
-    row = _ROW.unpack(aggregates)
-    if row[COLUMN["purchases"]] < LEAST_PURCHASES or row[COLUMN["value"]] <= 0.0:
+    row = AggregatesRow.unpacked(aggregates)
+    if row.purchases < LEAST_PURCHASES or row.value <= 0.0:
         outlook = outlook._replace(spend=None)
-    if row[COLUMN["events"]] < LEAST_EVENTS:
+    if row.events < LEAST_EVENTS:
         outlook = outlook._replace(action=None, category=None)
     return outlook

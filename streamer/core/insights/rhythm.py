@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import struct
 from typing import Final, NamedTuple
 
 from schemas.units import DAY_MS
-from streamer.core.history.aggregates import AGGREGATES, COLUMN
+from streamer.core.history.aggregates_row import AggregatesRow
 
 LEAST_DAYS: Final = 3
 """Distinct days with a purchase, or a visit, from which the mean gap between them is told."""
@@ -17,7 +16,6 @@ LEAST_TENURE_DAYS: Final = 28.0
 
 _MONTH_DAYS: Final = 30.0
 _HALF_LIFE_DAYS: Final = 14.0
-_ROW: Final = struct.Struct(f"<{len(AGGREGATES)}d")
 
 
 class Usual(NamedTuple):
@@ -34,13 +32,13 @@ class Rhythm:
     """
 
     def __init__(self, aggregates: bytes, now_ms: float) -> None:
-        self._row = _ROW.unpack(aggregates)
+        self._row = AggregatesRow.unpacked(aggregates)
         self._now_ms = now_ms
 
     @property
     def purchase_silence(self) -> Usual:
         """Days since the last purchase, and the mean gap between days with purchases."""
-        last_ms = self._column("last_purchase_time")
+        last_ms = self._row.last_purchase_time
         if math.isnan(last_ms):
             return Usual()
         return Usual((self._now_ms - last_ms) / DAY_MS, usual_purchase_gap_days(self._row))
@@ -48,50 +46,47 @@ class Rhythm:
     @property
     def event_silence(self) -> Usual:
         """Days since the last event, and the mean gap between days with events."""
-        days = self._column("visit_days")
-        usual = self._column("gap_total") / (days - 1.0) if days >= LEAST_DAYS else None
-        return Usual((self._now_ms - self._column("last_time")) / DAY_MS, usual)
+        days = self._row.visit_days
+        usual = self._row.gap_total / (days - 1.0) if days >= LEAST_DAYS else None
+        return Usual((self._now_ms - self._row.last_time) / DAY_MS, usual)
 
     @property
     def visits(self) -> Usual:
         """Days with events a month (30 days): lately, and over the whole history."""
-        return self._monthly("visits_14d", "visit_days")
+        return self._monthly(self._row.visits_14d, self._row.visit_days)
 
     @property
     def spending(self) -> Usual:
         """Money a month, less refunds: lately, and over the whole history."""
-        return self._monthly("value_14d", "value")
+        return self._monthly(self._row.value_14d, self._row.value)
 
     @property
     def tenure(self) -> Usual:
         """Days since the first event; nothing is usual about it."""
-        return Usual((self._now_ms - self._column("first_time")) / DAY_MS)
+        return Usual((self._now_ms - self._row.first_time) / DAY_MS)
 
-    def _monthly(self, decayed: str, total: str) -> Usual:
+    def _monthly(self, decayed: float, total: float) -> Usual:
         """Lately: with a half-life of 14 days, over the time that such a sum still counts."""
-        tenure = (self._now_ms - self._column("first_time")) / DAY_MS
+        tenure = (self._now_ms - self._row.first_time) / DAY_MS
         if tenure < LEAST_TENURE_DAYS:
             return Usual()
-        silence = (self._now_ms - self._column("last_time")) / DAY_MS
-        lately = self._column(decayed) * 2.0 ** (-silence / _HALF_LIFE_DAYS)
+        silence = (self._now_ms - self._row.last_time) / DAY_MS
+        lately = decayed * 2.0 ** (-silence / _HALF_LIFE_DAYS)
         counted = _HALF_LIFE_DAYS / math.log(2) * (1.0 - 2.0 ** (-tenure / _HALF_LIFE_DAYS))
-        return Usual(_MONTH_DAYS * lately / counted, _MONTH_DAYS * self._column(total) / tenure)
-
-    def _column(self, name: str) -> float:
-        return self._row[COLUMN[name]]
+        return Usual(_MONTH_DAYS * lately / counted, _MONTH_DAYS * total / tenure)
 
 
-def usual_purchase_gap_days(row: tuple[float, ...]) -> float | None:
-    """Mean gap between days with purchases; ``row`` has the columns of the aggregates."""
-    days = row[COLUMN["purchase_days"]]
+def usual_purchase_gap_days(row: AggregatesRow) -> float | None:
+    """Mean gap between days with purchases."""
+    days = row.purchase_days
     if days < LEAST_DAYS:
         return None
-    between_ms = row[COLUMN["last_purchase_time"]] - row[COLUMN["first_purchase_time"]]
+    between_ms = row.last_purchase_time - row.first_purchase_time
     return between_ms / DAY_MS / (days - 1.0)
 
 
 def expected_next_purchase_ms(aggregates: bytes) -> int | None:
     """When the next purchase is due, going by the usual gap (epoch ms); in the past where it is overdue."""
-    row = _ROW.unpack(aggregates)
+    row = AggregatesRow.unpacked(aggregates)
     gap_days = usual_purchase_gap_days(row)
-    return None if gap_days is None else round(row[COLUMN["last_purchase_time"]] + gap_days * DAY_MS)
+    return None if gap_days is None else round(row.last_purchase_time + gap_days * DAY_MS)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import struct
 
-from streamer.core.history.aggregates import COLUMN
+from streamer.core.history.aggregates_row import alone
 
-_COLUMN = struct.Struct("<d")
-_AT = 8 * COLUMN["value_45d"]
+_VALUE_45D = alone("value_45d")
 
 
 def spend_rate(aggregates: bytes) -> float:
@@ -16,5 +14,5 @@ def spend_rate(aggregates: bytes) -> float:
 
     ``aggregates``: one user's packed float64 columns. Never negative.
     """
-    decayed = float(_COLUMN.unpack_from(aggregates, _AT)[0])
+    decayed = float(_VALUE_45D.unpack_from(aggregates)[0])
     return max(decayed, 0.0) * math.log(2) / 45.0

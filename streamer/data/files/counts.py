@@ -48,20 +48,20 @@ class ReadCounts:
 
     def sentences(self) -> list[str]:
         """What was left out, in words; nothing where all rows are events."""
-        told: list[str] = []
+        reasons: list[str] = []
         if self.skipped:
             named = [_named(spelling, rows) for spelling, rows in self.types.most_common(_TOLD)]
             others = self.skipped - sum(rows for _, rows in self.types.most_common(_TOLD))
             if others:
                 named.append(f"others {others:,}")
-            told.append(f"{self._share(self.skipped)} of unknown types: {', '.join(named)}")
+            reasons.append(f"{self._share(self.skipped)} of unknown types: {', '.join(named)}")
         if self.in_future:
-            told.append(
+            reasons.append(
                 f"{self._share(self.in_future)} of times more than a day ahead of this machine's clock, "
                 f"the first in {self.first_in_future}"
             )
-        told.extend(f"{self._share(rows)} {reason}" for reason, rows in self.others.most_common())
-        return told
+        reasons.extend(f"{self._share(rows)} {reason}" for reason, rows in self.others.most_common())
+        return reasons
 
     def figures(self) -> dict[str, object]:
         """The same for a report: rows of types beyond those that were kept are ``other_types``."""

@@ -54,7 +54,7 @@ class Page:
         self._last_frame: Frame | None = None
         self._closing: Closing | None = None
         self._runner: web.AppRunner | None = None
-        self._told: tuple[int | None, int | None] = (None, None)
+        self._shown: tuple[int | None, int | None] = (None, None)
 
     async def start(self) -> None:
         """Listen; raises :class:`ConfigurationError` for a port that is taken."""
@@ -88,9 +88,9 @@ class Page:
     def show(self, frame: Frame) -> None:
         """Send a frame to every browser."""
         self._last_frame = frame
-        told = (self._audience.households.first_ms, self._audience.judged_ms)
-        if told != self._told and not self._audience.loading:
-            self._told = told
+        shown = (self._audience.households.first_ms, self._audience.judged_ms)
+        if shown != self._shown and not self._audience.loading:
+            self._shown = shown
             self._send(_event("setting", self._setting()))
         self._send(_event("frame", frame))
 

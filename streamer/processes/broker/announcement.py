@@ -50,13 +50,13 @@ def wait_for_start(ports: Sequence[int], say: Callable[[str], None]) -> None:
     Returns as well where none does, a few seconds later, and where a start takes longer than ten minutes.
     ``say`` hears once what is waited for.
     """
-    began, said = time.monotonic(), False
+    began, announced = time.monotonic(), False
     while not any(broker_answers(HOST, port) for port in ports):
         starting = [port for port in ports if is_starting(port)]
         if time.monotonic() - began > (LONGEST_START_S if starting else GRACE_S):
             return
-        if starting and not said:
-            said = True
+        if starting and not announced:
+            announced = True
             say(f"a broker starts at {HOST}:{starting[0]}: waiting until it answers")
         time.sleep(POLL_S)
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from schemas.event import Event
@@ -21,7 +20,7 @@ from schemas.score import Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, EVENTS, REPARTITION, SCORES
 from schemas.units import DAY_MS
-from streamer.core.history.aggregates import COLUMN
+from streamer.core.history.aggregates_row import AggregatesRow
 from streamer.core.user_state import decode_state
 from streamer.kafka.topics import changelog_topic
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY
@@ -118,7 +117,7 @@ async def counts(shop: Shop) -> Counter[str]:
     }
     return Counter(
         {
-            user_id: int(np.frombuffer(decode_state(value).running)[COLUMN["events"]])
+            user_id: int(AggregatesRow.unpacked(decode_state(value).running).events)
             for user_id, value in newest.items()
         }
     )
