@@ -78,6 +78,8 @@ def features_at(aggregates: Aggregates, now_ms: npt.NDArray[np.float64]) -> npt.
     gap_square = column("gap_squares") / some_gaps
     gap_deviation = np.sqrt(np.maximum(gap_square - (column("gap_total") / some_gaps) ** 2, 0.0))
     bought_for = (column("last_purchase_time") - column("first_purchase_time")) / DAY_MS
+    # Who never bought may have days with purchases here: drivers join parts of two customers.
+    bought_for = np.where(np.isnan(bought_for), 0.0, bought_for)
     more_days = column("purchase_days") - 1.0
     purchase_gap = np.where(more_days > 0, bought_for / np.maximum(more_days, 1.0), tenure)
     visit_rate = column("visit_days") / (tenure + 1.0)
