@@ -32,6 +32,8 @@ DOCUMENTS = sorted(
 MADE_ELSEWHERE = ("make demo", "make test")
 MADE_BEFORE = ("pip install", "streamer dataset")
 MODEL_USERS = 40
+REPLAYED_USERS = 250
+DATASET = "streamer dataset complete-journey --out "
 
 # A reader stops one worker, once it works, before starting the next one on the same folder of state.
 PRELUDE = """\
@@ -61,8 +63,18 @@ def blocks(document: str, language: str) -> list[str]:
     return [body for found, body in BLOCK.findall(text) if found == language]
 
 
+def write_part_of_the_data(path: Path, users: int) -> None:
+    """The first households' year: the source of the data is tested by itself."""
+    events = list(dataset_events("complete-journey"))
+    chosen = set(sorted({event.user_id for event in events}, key=int)[:users])
+    write_events(path, (event for event in events if event.user_id in chosen))
+
+
 def script_of(document: str, port: int) -> str:
-    """The document's commands as one script; workers go to the background, port 9092 becomes ``port``."""
+    """The document's commands as one script; workers go to the background, port 9092 becomes ``port``.
+
+    Instead of the whole data they get the part that lies in ``part.parquet``.
+    """
     lines = [PRELUDE]
     for line in "\n".join(blocks(document, "sh")).splitlines():
         if line in MADE_ELSEWHERE or line == ". .venv/bin/activate":
@@ -70,6 +82,8 @@ def script_of(document: str, port: int) -> str:
         command = line.replace("9092", str(port)).rstrip(" &")
         if "streamer worker" in command:
             lines.append(f"stop_worker\n{command} 2> worker.txt &\nworker=$!")
+        elif command.startswith(DATASET):
+            lines.append(f"cp part.parquet {command.removeprefix(DATASET)}")
         elif command == "streamer dlq list":
             lines.append(
                 f"python -c {shlex.quote(A_BAD_RECORD)} {port}\nuntil {command} | grep not-json; do :; done"
@@ -87,6 +101,7 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     (tmp_path / "streamer").symlink_to(ROOT / "streamer")
+    write_part_of_the_data(tmp_path / "part.parquet", REPLAYED_USERS)
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -106,9 +121,7 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
 
 def test_the_commands_about_models_run_on_a_part_of_the_data(tmp_path: Path) -> None:
     """As the document has them, save that the sources of data, tested by themselves, give fewer users."""
-    events = list(dataset_events("complete-journey"))
-    chosen = set(sorted({event.user_id for event in events}, key=int)[:MODEL_USERS])
-    write_events(tmp_path / "events.parquet", (event for event in events if event.user_id in chosen))
+    write_part_of_the_data(tmp_path / "events.parquet", MODEL_USERS)
     commands = "".join(blocks("docs/models.md", "sh")).replace("\\\n", " ").splitlines()
     kept = [line for line in commands if not line.startswith(MADE_BEFORE)]
     assert len(kept) < len(commands)
