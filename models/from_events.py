@@ -18,7 +18,7 @@ from models.loop.progress import Interruption, Report
 from models.plan import EVENTS
 from models.recipe import PROFILES, Recipe, Task
 from models.train_bundle import train_bundle
-from schemas.bundle.manifest import ChurnTypes, Manifest
+from schemas.bundle.manifest import ChurnTypes, Definition, Manifest
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from streamer.core.history.calendar import Calendar
@@ -43,6 +43,8 @@ def train_from_events(
     churn_types: ChurnTypes,
     horizon_ms: int,
     active_ms: int,
+    definition: Definition,
+    window_ms: int,
     until_ms: int | None,
     alerts_a_week: float | None,
     profile: str,
@@ -82,6 +84,8 @@ def train_from_events(
         until_ms=int(histories.times.max()) + 1 if until_ms is None else until_ms,
         horizon_ms=horizon_ms,
         active_ms=active_ms,
+        definition=definition,
+        window_ms=window_ms,
         churn_types=churn_types,
         alerts_a_week=alerts_a_week,
         seed=seed,
@@ -110,6 +114,8 @@ def _decisive(histories: Histories, task: Task) -> dict[str, str]:
         "--churn-types": task.churn_types,
         "--horizon": str(task.horizon_ms),
         "--active": str(task.active_ms),
+        "--definition": task.definition,
+        "--window": str(task.window_ms),
         "--seed": str(task.seed),
         "--profile": repr(dataclasses.astuple(task.size)),
         "recipe": repr(task.recipe),

@@ -87,7 +87,7 @@ _PARTS: Final = (HEAD, LANGUAGE, "sequence", "both")
 def plan_of(histories: Histories, task: Task, examples: int, folds: int) -> Plan:
     """The plan for ``histories``, from which ``examples`` were made."""
     most = task.recipe.most_events
-    early = int((histories.times < task.until_ms - 2 * task.horizon_ms).sum())
+    early = int((histories.times < task.first_until_ms).sum())
     earlier = round((1.0 - task.recipe.held_out) * early)
     return Plan(task, examples, min(len(histories.tokens), most), min(earlier, most), folds)
 

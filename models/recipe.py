@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.bundle.manifest import ChurnTypes, VariantName
+from schemas.bundle.manifest import ChurnTypes, Definition, VariantName
 from schemas.units import DAY_MS
 
 Variant = VariantName
@@ -108,6 +108,9 @@ class Task:
     ``until_ms``: nothing from this moment on is known. ``active_ms``: validation and calibration ask
     about users with an event this recently. ``alerts_a_week``: how many the watch band should bring, by
     default a share of the active users. ``seeds``: how many validation fits compare the variants.
+
+    ``definition``: of who is being lost. Under decline it is also foretold who will come on fewer than half
+    of the usual days within ``window_ms``, and what is spent.
     """
 
     until_ms: int
@@ -117,5 +120,13 @@ class Task:
     alerts_a_week: float | None = None
     seed: int = 1
     seeds: int = 1
+    definition: Definition = "absence"
+    window_ms: int = 56 * DAY_MS
     size: Size = field(default_factory=Size)
     recipe: Recipe = field(default_factory=Recipe)
+
+    @property
+    def first_until_ms(self) -> int:
+        """Where a first fit's knowledge ends: the outcomes after it judge it."""
+        known_ms = 2 * self.horizon_ms
+        return self.until_ms - (known_ms if self.definition == "absence" else max(known_ms, self.window_ms))

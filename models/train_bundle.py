@@ -14,12 +14,14 @@ from models.bundle.export import alert_graph, query_graph, transformer_graphs, w
 from models.bundle.golden import golden_vectors
 from models.bundle.manifest import manifest_of
 from models.bundle.reference import reference_point
-from models.data.examples import Examples, cut_moments, labelled_moments
+from models.data.examples import Decline, Examples, labelled_moments
 from models.data.histories import Histories
+from models.data.moments import cut_moments
 from models.fit.calibration import Platt
 from models.fit.fitting import Fit
-from models.fit.level import level_of
+from models.fit.level import Levels, levels_of
 from models.fit.material import material
+from models.fit.shop_mean import shop_mean_of
 from models.fit.training import logits_of
 from models.heads.categories import bucket_names
 from models.heads.serving import Served, serve_heads
@@ -66,55 +68,58 @@ def train_bundle(
     Raises :class:`~schemas.errors.ConfigurationError` where there are too few data.
     """
     _check_enough(histories, task)
-    examples = labelled_moments(histories, task, task.until_ms, lambda done: run.report.done(DATASET, done))
+    decline = decline_of(histories, task)
+    examples = labelled_moments(
+        histories, task, task.until_ms, lambda done: run.report.done(DATASET, done), decline
+    )
     run.report.finished(DATASET)
     plan = plan_of(histories, task, len(examples.bin), folds)
     run.report.plan([*plan.first_fits(), *plan.after_validation("both")])
     run.interruption.heeded = True
     asked = questions(histories, task)
-    columns = choose_columns(histories, examples, asked, task, run)
-    validated = validate(histories, columns, asked, task, run)
+    columns = choose_columns(histories, examples, asked, task, run, decline)
+    validated = validate(histories, columns, asked, task, run, decline=decline)
     run.report.plan(plan.after_validation(validated.variant))
-    network, platt, seen_until_ms = (
-        validated.network,
-        validated.platt,
-        task.until_ms - 2 * task.horizon_ms,
-    )
+    network, levels, seen_until_ms = validated.network, Levels(validated.platt), task.first_until_ms
     if not run.interruption.requested:
         final = _final_fit(histories, examples, columns, task, validated, run)
         if not run.interruption.requested:
-            network, platt, seen_until_ms = final, level_of(final, histories, task), task.until_ms
+            network, seen_until_ms = final, task.until_ms
+            levels = levels_of(final, histories, task, decline)
+    if decline is not None and levels.decline is None:
+        levels = levels_of(network, histories, task, decline)._replace(absence=validated.platt)
     served: Served | None = None
     if not run.interruption.requested:
         served = serve_heads(validated.network, network, histories, columns, task, run)
     heads = served and served.heads
 
-    bands = _bands(network, platt, histories, task)
+    bands = _bands(network, levels.absence, histories, task)
     run.report.done(BUNDLE, 1)
     typical = cut_moments(histories, validation_cuts(task), task.active_ms)
-    reference = reference_point(network, platt, histories, typical)
+    reference = reference_point(network, levels.absence, histories, typical)
     run.report.done(BUNDLE, 1)
     graphs = {
         **transformer_graphs(network),
-        QUERY_NAME: query_graph(network, platt),
+        QUERY_NAME: query_graph(network, levels),
     }
     if heads is not None:
         graphs[ALERT_NAME] = alert_graph(network, heads)
-    check_agreement(differences(network, platt, heads, graphs, histories))
+    check_agreement(differences(network, levels, heads, graphs, histories))
     run.report.done(BUNDLE, 1)
-    golden = golden_vectors(network, platt, heads, histories, SILENCE_GRID_S)
+    golden = golden_vectors(network, levels, heads, histories, SILENCE_GRID_S)
     names = bucket_names(categories or {}, histories, task.size.category_buckets)
     manifest = manifest_of(
         histories,
         task,
         name,
         validated,
-        platt,
+        levels,
+        decline,
         network.head.features,
         bands,
         reference,
         served and served.described(histories, names),
-        served.metrics if served else {},
+        {**validated.decline, **(served.metrics if served else {})},
         SILENCE_GRID_S,
         seen_until_ms=seen_until_ms,
         interrupted=served is None,
@@ -161,10 +166,23 @@ def _alerts_a_week(histories: Histories, task: Task) -> float:
     return ALERTS_A_WEEK_PER_USER * active
 
 
+def decline_of(histories: Histories, task: Task) -> Decline | None:
+    """What is asked about decline, from what a first fit may know; ``None`` where absence is all."""
+    if task.definition == "absence":
+        return None
+    return Decline(shop_mean_of(histories, task, task.first_until_ms), task.window_ms)
+
+
 def _check_enough(histories: Histories, task: Task) -> None:
     needed = task.until_ms - 3 * task.horizon_ms
     if not len(histories.tokens) or histories.times.min() > needed:
         raise ConfigurationError(
             f"training needs events from before {format_timestamp(needed)}, three horizons before "
             "--train-until: give more data, a later --train-until or a shorter --horizon"
+        )
+    needed = task.until_ms - 3 * task.window_ms
+    if task.definition == "decline" and histories.times.min() > needed:
+        raise ConfigurationError(
+            f"to learn who declines, events from before {format_timestamp(needed)} are needed, three times "
+            "--window before --train-until: give more data, a shorter --window, or --definition absence"
         )

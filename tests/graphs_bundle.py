@@ -17,11 +17,12 @@ from models.bundle.export import alert_graph, query_graph, transformer_graphs, w
 from models.bundle.golden import golden_vectors
 from models.data.histories import Histories, aggregates_at
 from models.fit.calibration import Platt
+from models.fit.level import Levels
 from models.heads.heads import Heads
 from models.heads.next_event import TYPES, NextCategory, NextType
 from models.heads.spend import Spend
 from models.network.network import Network, NextEvent
-from models.network.query_head import BINS, FeatureEncoding, QueryHead
+from models.network.query_head import BINS, DeclineStart, FeatureEncoding, QueryHead
 from models.network.sequences import hidden_after, sequences_of
 from models.network.transformer import Block, Transformer
 from models.recipe import Size
@@ -30,15 +31,24 @@ from schemas.bundle.manifest import (
     QUERY_NAME,
     AlertHeads,
     ArenaPrecision,
+    Calibration,
+    DeclineOutputs,
+    UsualInShop,
 )
 from schemas.event import EVENT_TYPES
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array
-from streamer.core.model.features import features_at
+from streamer.core.model.features import FEATURES, features_at
 from streamer.inference.bundle import Bundle, load_bundle
 from tests.bundles import Shopper, demo_bundle
 
-PLATT = Platt(1.1, -0.2)
+LEVELS = Levels(Platt(1.1, -0.2), Platt(0.9, 0.3), 1.2)
+DECLINE = DeclineOutputs(
+    window_days=56.0,
+    usual=UsualInShop(0.1, 4.0, 2.0, 8.0),
+    calibration=Calibration("platt", (0.9, 0.3)),
+    spend_scale=1.2,
+)
 SIZE = Size()
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="streamer-graphs-")
@@ -63,7 +73,7 @@ def graphs_bundle() -> Made:
     newest = histories.starts[1:] - 1
     features = features_at(aggregates_at(histories, newest), histories.times[newest].astype(np.float64) + 1e9)
     encoding = FeatureEncoding(features, np.arange(features.shape[1]), SIZE.quantiles)
-    head = QueryHead(encoding, SIZE, 0.0, torch.full((BINS,), 0.1))
+    head = QueryHead(encoding, SIZE, 0.0, torch.full((BINS,), 0.1), DeclineStart(0.3, 0.7, 3.0, 1.0))
     network = Network(Transformer(SIZE), NextEvent(SIZE), head)
     amounts = torch.cat([torch.zeros(50), torch.rand(50) * 90])
     heads = Heads(
@@ -74,15 +84,21 @@ def graphs_bundle() -> Made:
     _draw(network, heads)
     graphs = {
         **transformer_graphs(network),
-        QUERY_NAME: query_graph(network, PLATT),
+        QUERY_NAME: query_graph(network, LEVELS),
         ALERT_NAME: alert_graph(network, heads),
     }
     names = tuple(None if bucket == 0 else f"category {bucket}" for bucket in range(SIZE.category_buckets))
     demo = demo_bundle().manifest
     manifest = msgspec.structs.replace(
-        demo, reference=None, alert=AlertHeads(True, EVENT_TYPES[:8], names), name="drawn"
+        demo,
+        features=FEATURES,
+        risk_features=(),
+        reference=None,
+        decline=DECLINE,
+        alert=AlertHeads(True, EVENT_TYPES[:8], names),
+        name="drawn",
     )
-    golden = golden_vectors(network, PLATT, heads, histories, demo.silence_grid_s)
+    golden = golden_vectors(network, LEVELS, heads, histories, demo.silence_grid_s)
     path = Path(_FOLDER.name) / "bundle"
     write_bundle(path, manifest, graphs, golden)
     return Made(path, network, heads, graphs, histories)

@@ -15,8 +15,9 @@ from models.baselines.bg_nbd_risk import BgNbdRisk
 from models.baselines.gradient_boosting import GradientBoostingRisk
 from models.baselines.logistic import ANY_RECENCY, ANY_RFM, RECENCY, RFM, LogisticRisk
 from models.baselines.risk_model import FeatureRisk
-from models.data.examples import Examples, Moments, cut_moments, label
+from models.data.examples import Examples, label
 from models.data.histories import Histories
+from models.data.moments import Moments, cut_moments
 from models.recipe import Task
 from schemas.errors import ConfigurationError
 from schemas.units import DAY_MS
@@ -56,9 +57,7 @@ def lessons(histories: Histories, task: Task, end: str) -> Lessons:
     )
     both = label(known, moments, task.horizon_ms, task.churn_types, task.until_ms)
     count = len(asked.event)
-    examples = Examples(
-        asked, both.features[:count], both.bin[:count], both.seen[:count], both.churned[:count]
-    )
+    examples = both.first(count)
     if len(np.unique(examples.churned)) < 2:
         raise ConfigurationError(
             f"before {end} all users churned or none did, and the baselines learn nothing: "

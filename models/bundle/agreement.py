@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.data.histories import Histories, aggregates_at
-from models.fit.calibration import Platt
+from models.fit.level import Levels
 from models.heads.heads import Heads
 from models.heads.material import recent_of
 from models.network.network import Network
@@ -39,7 +39,7 @@ _TYPES: Final = {
 
 @torch.no_grad()
 def differences(
-    network: Network, platt: Platt, heads: Heads | None, graphs: Mapping[str, bytes], histories: Histories
+    network: Network, levels: Levels, heads: Heads | None, graphs: Mapping[str, bytes], histories: Histories
 ) -> dict[str, float]:
     """The largest difference of each of ``graphs``, by its name, over the newest events of some users."""
     users = np.linspace(0, histories.users - 1, min(histories.users, MOST_USERS)).astype(np.int64)
@@ -48,7 +48,7 @@ def differences(
     modules: dict[str, nn.Module] = {
         **{name: Step(network.transformer) for name in ARENA_STEP_NAMES.values()},
         **{name: Rebuild(network.transformer) for name in ARENA_REBUILD_NAMES.values()},
-        QUERY_NAME: Query(network.head, platt.slope, platt.intercept),
+        QUERY_NAME: Query(network.head, *levels),
     }
     if heads is not None:
         modules[ALERT_NAME] = heads

@@ -17,7 +17,7 @@ from torch.export import Dim
 
 from models.bundle.graph_edits import in_fp32, shared_weights, without_shared, without_traces
 from models.bundle.model_card import model_card
-from models.fit.calibration import Platt
+from models.fit.level import Levels
 from models.heads.heads import Heads
 from models.network.network import Network
 from models.network.query_head import Query
@@ -81,12 +81,12 @@ def transformer_graphs(network: Network) -> dict[str, bytes]:
     return graphs
 
 
-def query_graph(network: Network, platt: Platt) -> bytes:
-    """The ONNX graph of risk; see :class:`~models.network.query_head.Query` for its inputs and output."""
+def query_graph(network: Network, levels: Levels) -> bytes:
+    """The ONNX graph of risk; see :class:`~models.network.query_head.Query` for its inputs and outputs."""
     queries = Dim("queries", min=1, max=1 << 24)
     example = (torch.zeros(3, network.transformer.size.width), torch.zeros(3, len(FEATURES)))
-    query = Query(network.head, platt.slope, platt.intercept)
-    return _graph(query, example, {"hidden": queries, "features": queries}, ("probability",))
+    outputs = ("probability",) if levels.decline is None else ("probability", "decline", "spend")
+    return _graph(Query(network.head, *levels), example, {"hidden": queries, "features": queries}, outputs)
 
 
 def alert_graph(network: Network, heads: Heads) -> bytes:

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from models.data.histories import Histories
-from models.fit.calibration import Platt
+from models.fit.level import Levels
 from models.heads.heads import Heads
 from models.heads.material import recent_of
 from models.network.network import Network
 from models.network.query_head import Query
 from models.network.sequences import hidden_after, sequences_of
 from models.recipe import Size
-from schemas.bundle.golden import Golden, GoldenAlert, GoldenHistory
+from schemas.bundle.golden import Golden, GoldenAlert, GoldenDecline, GoldenHistory
 from streamer.core.history.aggregates import empty, fold
 from streamer.core.model.features import features_at
 
@@ -29,7 +29,7 @@ _DIGITS: Final = 7
 @torch.no_grad()
 def golden_vectors(
     network: Network,
-    platt: Platt,
+    levels: Levels,
     heads: Heads | None,
     histories: Histories,
     silence_grid_s: tuple[int, ...],
@@ -39,13 +39,13 @@ def golden_vectors(
     order = np.argsort(lengths, kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, HISTORIES).astype(int)]
     return Golden(
-        tuple(_history(network, platt, heads, histories, int(user), silence_grid_s) for user in chosen)
+        tuple(_history(network, levels, heads, histories, int(user), silence_grid_s) for user in chosen)
     )
 
 
 def _history(
     network: Network,
-    platt: Platt,
+    levels: Levels,
     heads: Heads | None,
     histories: Histories,
     user: int,
@@ -59,9 +59,10 @@ def _history(
     silences = 1000.0 * np.array([0, *silence_grid_s])
     aggregates = np.repeat(fold(empty(1), [tokens], histories.calendar), len(silences), axis=0)
     features = torch.from_numpy(features_at(aggregates, float(tokens["time"][-1]) + silences))
-    query = Query(network.head, platt.slope, platt.intercept).eval()
+    query = Query(network.head, *levels).eval()
     newest = hidden[-1:].expand(len(silences), -1)
-    probabilities = query(newest, features)
+    answers = query(newest, features)
+    probabilities, *decline = answers if isinstance(answers, tuple) else (answers,)
     window = network.transformer.size.window
     counts = sorted({1, 2, window, window + 1, len(tokens)} & set(range(1, len(tokens) + 1)))
     return GoldenHistory(
@@ -69,6 +70,7 @@ def _history(
         {str(count): _rounded(hidden[count - 1]) for count in counts},
         _rounded(probabilities),
         heads and _alert(heads, newest, features, alone, network.transformer.size),
+        GoldenDecline(*map(_rounded, decline)) if decline else None,
     )
 
 

@@ -11,8 +11,9 @@ import onnxruntime
 import torch
 
 from models.bundle.export import OPSET
+from models.data.examples import Decline
 from models.data.histories import Histories
-from models.fit.calibration import Platt
+from models.fit.level import Levels
 from models.recipe import Task
 from models.selection.bands import Bands
 from models.selection.validation import Validated
@@ -20,10 +21,12 @@ from schemas.bundle.manifest import (
     AlertHeads,
     Calibration,
     ChurnDefinition,
+    DeclineOutputs,
     Manifest,
     Reference,
     TokenEncoding,
     TrainingWindow,
+    UsualInShop,
 )
 from schemas.event import EVENT_TYPES
 from schemas.timestamps import format_timestamp
@@ -38,7 +41,8 @@ def manifest_of(
     task: Task,
     name: str,
     validated: Validated,
-    platt: Platt,
+    levels: Levels,
+    decline: Decline | None,
     risk_features: tuple[str, ...],
     bands: Bands,
     reference: Reference,
@@ -51,7 +55,7 @@ def manifest_of(
 ) -> Manifest:
     """All that a worker must know; the files' hashes are still missing.
 
-    ``platt`` is the served network's, which listens to ``risk_features`` and has seen events before
+    ``levels`` are the served network's, which listens to ``risk_features`` and has seen events before
     ``seen_until_ms``.
     """
     size = task.size
@@ -76,8 +80,9 @@ def manifest_of(
         exact_tokens=size.rebuild_tokens,
         features=FEATURES,
         risk_features=risk_features,
-        calibration=Calibration("platt", tuple(platt)),
+        calibration=Calibration("platt", tuple(levels.absence)),
         reference=reference,
+        decline=_decline(levels, decline),
         alert=alert,
         metrics={
             key: round(value, _DECIMALS) for key, value in {**validated.metrics, **alert_metrics}.items()
@@ -94,4 +99,15 @@ def manifest_of(
             "onnxruntime": onnxruntime.__version__,
             "numpy": np.__version__,
         },
+    )
+
+
+def _decline(levels: Levels, decline: Decline | None) -> DeclineOutputs | None:
+    if decline is None or levels.decline is None:
+        return None
+    return DeclineOutputs(
+        window_days=decline.window_ms / DAY_MS,
+        usual=UsualInShop(*decline.shop),
+        calibration=Calibration("platt", tuple(levels.decline)),
+        spend_scale=levels.spend,
     )

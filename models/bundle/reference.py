@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.data.examples import Moments
 from models.data.histories import Histories, aggregates_at
+from models.data.moments import Moments
 from models.fit.calibration import Platt
 from models.network.network import Network
 from models.network.query_head import survival_logit

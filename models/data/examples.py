@@ -14,25 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data.histories import Histories, aggregates_at, next_churn_event
+from models.data.moments import Moments, cut_moments
+from models.data.outcomes import spend_within, visits_within
 from models.recipe import BIN_EDGES, Task
 from schemas.bundle.manifest import ChurnTypes
 from schemas.errors import ConfigurationError
 from schemas.units import DAY_MS
+from streamer.core.history.aggregates import Aggregates
 from streamer.core.history.token import are_actions
+from streamer.core.history.usual import DECLINE_SHARE, ShopMean, usual_of
 from streamer.core.model.features import features_at
-
-
-class Moments(NamedTuple):
-    """``event``: index of the user's last event by then; ``time_ms``: the moment. Both ``[moments]``."""
-
-    event: npt.NDArray[np.int64]
-    time_ms: npt.NDArray[np.float64]
 
 
 class Examples(NamedTuple):
     """``bin``: of the next churn-kind event if ``seen``, else of the end of what is known.
 
     ``churned``: 1 no event within the horizon, 0 an event, NaN where the data end before that is known.
+    ``declined``: 1 fewer than half of the usual visit days within the window, 0 more; ``spend``: money within
+    it, never below 0. Both NaN where they are not known or not asked, or nothing is usual yet.
     """
 
     moments: Moments
@@ -40,20 +39,27 @@ class Examples(NamedTuple):
     bin: npt.NDArray[np.int64]
     seen: npt.NDArray[np.bool_]
     churned: npt.NDArray[np.float32]
+    declined: npt.NDArray[np.float32]
+    spend: npt.NDArray[np.float32]
+
+    def first(self, count: int) -> Examples:
+        """The first ``count`` of them."""
+        return Examples(
+            Moments(self.moments.event[:count], self.moments.time_ms[:count]),
+            self.features[:count],
+            self.bin[:count],
+            self.seen[:count],
+            self.churned[:count],
+            self.declined[:count],
+            self.spend[:count],
+        )
 
 
-def cut_moments(histories: Histories, times_ms: npt.NDArray[np.int64], longest_silence_ms: float) -> Moments:
-    """Every user at each time who has an event before it and has not been silent for longer."""
-    events: list[npt.NDArray[np.int64]] = []
-    moments: list[npt.NDArray[np.float64]] = []
-    silent_since = histories.silent_since()
-    for time in times_ms:
-        counts = np.add.reduceat(histories.times < time, histories.starts[:-1], dtype=np.int64)
-        last = (histories.starts[:-1] + counts - 1)[counts > 0]
-        last = last[time - silent_since[last] <= longest_silence_ms]
-        events.append(last)
-        moments.append(np.full(len(last), float(time)))
-    return Moments(np.concatenate(events), np.concatenate(moments))
+class Decline(NamedTuple):
+    """What is asked about decline: what is usual in the shop, and the window that is looked at."""
+
+    shop: ShopMean
+    window_ms: int
 
 
 def training_moments(histories: Histories, task: Task, until_ms: int) -> Moments:
@@ -76,7 +82,11 @@ def training_moments(histories: Histories, task: Task, until_ms: int) -> Moments
 
 
 def labelled_moments(
-    histories: Histories, task: Task, until_ms: int, progress: Callable[[int], None] = lambda _: None
+    histories: Histories,
+    task: Task,
+    until_ms: int,
+    progress: Callable[[int], None] = lambda _: None,
+    decline: Decline | None = None,
 ) -> Examples:
     """The examples that a fit which knows nothing from ``until_ms`` on learns from.
 
@@ -85,7 +95,7 @@ def labelled_moments(
     moments = training_moments(histories, task, until_ms)
     if not (moments.time_ms > histories.times[moments.event]).any():
         raise nobody_active()
-    return label(histories, moments, task.horizon_ms, task.churn_types, until_ms, progress)
+    return label(histories, moments, task.horizon_ms, task.churn_types, until_ms, progress, decline)
 
 
 def nobody_active() -> ConfigurationError:
@@ -102,6 +112,7 @@ def label(
     churn_types: ChurnTypes,
     until_ms: int,
     progress: Callable[[int], None] = lambda _: None,
+    decline: Decline | None = None,
 ) -> Examples:
     """Features and labels of ``moments``; nothing at or after ``until_ms`` is looked at."""
     aggregates = aggregates_at(histories, moments.event, progress)
@@ -118,4 +129,28 @@ def label(
         np.searchsorted(np.array(BIN_EDGES) * horizon_ms, wait, side="right"),
         seen,
         churned.astype(np.float32),
+        *_outcomes(histories, moments, aggregates, churn_types, until_ms, decline),
+    )
+
+
+def _outcomes(
+    histories: Histories,
+    moments: Moments,
+    aggregates: Aggregates,
+    churn_types: ChurnTypes,
+    until_ms: int,
+    decline: Decline | None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Whether each user declined, and what each spent."""
+    if decline is None:
+        unknown = np.full(len(moments.event), np.nan, np.float32)
+        return unknown, unknown
+    usual = usual_of(aggregates, decline.shop, churn_types)
+    visits = visits_within(histories, moments, decline.window_ms, churn_types)
+    spend = np.maximum(spend_within(histories, moments, decline.window_ms), 0.0)
+    known = (moments.time_ms + decline.window_ms <= until_ms) & ~np.isnan(usual.visit_days)
+    fewer = visits < DECLINE_SHARE * usual.visit_days * (decline.window_ms / DAY_MS)
+    return (
+        np.where(known, fewer, np.nan).astype(np.float32),
+        np.where(known, spend, np.nan).astype(np.float32),
     )

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.data.examples import cut_moments, label
+from models.data.examples import label
 from models.data.histories import Histories
+from models.data.moments import cut_moments
 from models.recipe import Task
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.data.examples import Moments
 from models.data.histories import Histories, aggregates_at
+from models.data.moments import Moments
 from models.evaluation.candidates import Candidate
 from models.evaluation.cut import Cut
 from streamer.core.model.features import FEATURES, features_at

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 
 from models.fit.language_model import LanguageModel, Surprise, learn_language, surprise
-from models.fit.material import Material
+from models.fit.material import Material, Tensors
 from models.fit.training import train_head, train_sequence
 from models.loop.epochs import Run
 from models.network.network import Network, NextEvent, base_hazards
-from models.network.query_head import FeatureEncoding, QueryHead
+from models.network.query_head import DeclineStart, FeatureEncoding, QueryHead
 from models.network.transformer import Transformer
 from models.recipe import Task, Variant
 from streamer.core.model.features import FEATURES
@@ -110,7 +110,8 @@ class Fit:
         known = torch.from_numpy(self._material.examples_of(held_out=False))
         encoding = FeatureEncoding(examples.features[known].numpy(), columns, size.quantiles)
         hazards = base_hazards(examples.bins[known], examples.seen[known])
-        return QueryHead(encoding, size, self._task.recipe.dropout, hazards)
+        decline = None if self._task.definition == "absence" else _start_of(examples, known)
+        return QueryHead(encoding, size, self._task.recipe.dropout, hazards, decline)
 
     def _new_language(self) -> LanguageModel:
         self._seed(LANGUAGE)
@@ -127,6 +128,20 @@ class Fit:
 
     def _stage(self, part: str) -> str:
         return stage_name(self._label, part)
+
+
+def _start_of(examples: Tensors, chosen: torch.Tensor) -> DeclineStart:
+    """Where the examples ``chosen`` have decline and spending begin."""
+    declined, spend = examples.declined[chosen], examples.spend[chosen]
+    declined, spend = declined[~torch.isnan(declined)], spend[~torch.isnan(spend)]
+    amounts = spend[spend > 0].log()
+    several = len(amounts) > 1
+    return DeclineStart(
+        float(declined.mean()) if len(declined) else 0.5,
+        len(amounts) / max(len(spend), 1),
+        float(amounts.mean()) if several else 0.0,
+        float(amounts.std()) if several else 1.0,
+    )
 
 
 def stage_name(label: str, part: str) -> str:

@@ -27,6 +27,8 @@ class Tensors(NamedTuple):
     bins: Tensor
     seen: Tensor
     churned: Tensor
+    declined: Tensor
+    spend: Tensor
 
 
 @dataclass(frozen=True)
@@ -82,4 +84,6 @@ def _as_tensors(examples: Examples) -> Tensors:
         torch.from_numpy(examples.bin[order]),
         torch.from_numpy(examples.seen[order]),
         torch.from_numpy(examples.churned[order]),
+        torch.from_numpy(examples.declined[order]),
+        torch.from_numpy(examples.spend[order]),
     )

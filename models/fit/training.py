@@ -14,8 +14,8 @@ from models.data.histories import Histories
 from models.fit.language_model import followed_events, next_event_losses
 from models.fit.material import Material
 from models.loop.epochs import Batch, Run, Trained, Training, Weights, train
-from models.network.network import Network, hazard_loss
-from models.network.query_head import QueryHead, survival_logit
+from models.network.network import Network, decline_loss, hazard_loss
+from models.network.query_head import BINS, QueryHead, expected_spend, survival_logit
 from models.network.sequences import hidden_after, piece_batches, ranges, sequences_of
 from models.recipe import Schedule, Task, Variant
 
@@ -126,13 +126,20 @@ def train_sequence(
 
 def _trained_before(head: QueryHead) -> list[torch.nn.Parameter]:
     """The weights that features go through."""
-    return [*head.inner.parameters(), *head.network.parameters(), *head.linear.parameters()]
+    return [*head.inner.parameters(), *head.network.parameters(), *head.linear.parameters(), *_width(head)]
+
+
+def _width(head: QueryHead) -> list[torch.nn.Parameter]:
+    return [] if head.log_width is None else [head.log_width]
 
 
 def _loss(head: QueryHead, hidden: Tensor, material: Material, chosen: npt.NDArray[np.int64]) -> Tensor:
     examples, index = material.examples, torch.from_numpy(chosen)
-    logits = head(hidden, examples.features[index])
-    return hazard_loss(logits, examples.bins[index], examples.seen[index], examples.churned[index])
+    outputs = head(hidden, examples.features[index])
+    total = hazard_loss(outputs, examples.bins[index], examples.seen[index], examples.churned[index])
+    if head.log_width is None:
+        return total
+    return total + decline_loss(head, outputs, examples.declined[index], examples.spend[index])
 
 
 def _mean_loss(head: QueryHead, hidden: Tensor, material: Material, chosen: npt.NDArray[np.int64]) -> float:
@@ -142,7 +149,6 @@ def _mean_loss(head: QueryHead, hidden: Tensor, material: Material, chosen: npt.
     return float(np.average([float(loss) for loss in losses], weights=sizes))
 
 
-@torch.no_grad()
 def logits_of(
     network: Network,
     histories: Histories,
@@ -150,16 +156,36 @@ def logits_of(
     features: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.float64]:
     """Uncalibrated log odds of churn ``[questions]``, asked with ``features`` after ``events``."""
+    return survival_logit(outputs_of(network, histories, events, features)).numpy().astype(np.float64)
+
+
+def foretold_decline(
+    network: Network, outputs: Tensor
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Uncalibrated log odds of a decline, and expected amounts, of ``outputs`` ``[questions, n]``."""
+    assert network.head.log_width is not None
+    spend = expected_spend(outputs, network.head.log_width)
+    return outputs[:, BINS].numpy().astype(np.float64), spend.detach().numpy().astype(np.float64)
+
+
+@torch.no_grad()
+def outputs_of(
+    network: Network,
+    histories: Histories,
+    events: npt.NDArray[np.int64],
+    features: npt.NDArray[np.float32],
+) -> Tensor:
+    """The query head's outputs ``[questions, n]``, asked with ``features`` after ``events``."""
     size = network.transformer.size
     distinct, after = np.unique(events, return_inverse=True)
     hidden = torch.zeros(1, size.width).expand(len(distinct), -1)
     if network.head.uses_hidden:
         hidden = hidden_after(network.transformer, sequences_of(histories, size), distinct)
-    logits = np.empty(len(events))
-    for part in _parts(len(events)):
-        hazards = network.head(hidden[torch.from_numpy(after[part])], torch.from_numpy(features[part]))
-        logits[part] = survival_logit(hazards).numpy()
-    return logits
+    parts = [
+        network.head(hidden[torch.from_numpy(after[part])], torch.from_numpy(features[part]))
+        for part in _parts(len(events))
+    ]
+    return torch.cat(parts) if parts else torch.empty(0, network.head.outputs)
 
 
 def _parts(count: int) -> Iterator[slice]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.data.examples import Moments, cut_moments
 from models.data.histories import Histories, aggregates_at
-from streamer.core.history.token import PURCHASE, REFUND
+from models.data.moments import Moments, cut_moments
+from models.data.outcomes import spend_within
 from streamer.core.model.features import features_at
 
 
@@ -34,24 +34,3 @@ def spend_examples(
     moments = Moments(moments.event[known], moments.time_ms[known])
     aggregates = aggregates_at(histories, moments.event)
     return SpendExamples(moments, features_at(aggregates, moments.time_ms), np.maximum(spend[known], 0.0))
-
-
-def spend_within(histories: Histories, moments: Moments, horizon_ms: int) -> npt.NDArray[np.float64]:
-    """Money spent less refunds in the ``horizon_ms`` from each moment on; NaN where amounts are unknown."""
-    types, values = histories.tokens["type"], histories.tokens["value"].astype(np.float64)
-    money = np.where(types == PURCHASE, values, np.where(types == REFUND, -np.abs(values), 0.0))
-    sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(money))])
-    unknown = np.concatenate([[0], np.cumsum(np.isnan(money))])
-    first, last = moments.event + 1, _first_at(histories, moments, horizon_ms)
-    return np.where(unknown[last] > unknown[first], np.nan, sums[last] - sums[first])
-
-
-def _first_at(histories: Histories, moments: Moments, horizon_ms: int) -> npt.NDArray[np.int64]:
-    """Index of the user's first event at a moment's horizon or after, the user's end where there is none."""
-    start = int(histories.times.min())
-    longest = int(histories.times.max()) - start + 1
-    user = np.searchsorted(histories.starts, moments.event, side="right") - 1
-    until = np.clip(moments.time_ms.astype(np.int64) + horizon_ms - start, 0, longest)
-    # Users in turn, each with a stretch of time of its own: one ascending sequence.
-    places = histories.user * (longest + 1) + (histories.times - start)
-    return np.searchsorted(places, user * (longest + 1) + until)

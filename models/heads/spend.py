@@ -7,17 +7,12 @@ few large amounts.
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
-from models.network.query_head import FeatureEncoding
+from models.network.query_head import LARGEST_LOG, FeatureEncoding
 from models.recipe import Size
-
-LARGEST_LOG: Final = 34.0
-"""Of an amount: beyond the largest that an event may carry."""
 
 
 class Spend(nn.Module):

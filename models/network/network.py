@@ -14,6 +14,10 @@ from models.recipe import Size
 from schemas.event import EVENT_TYPES
 from streamer.core.model.transformer_inputs import NUMBERS
 
+DECLINE_WEIGHT: Final = 1.0
+SPEND_WEIGHT: Final = 0.1
+"""Of decline and of spending, beside the hazards' 1."""
+
 _VALUE: Final = NUMBERS.index("value")
 _GAP: Final = NUMBERS.index("gap")
 
@@ -62,17 +66,39 @@ class NextEventLosses(NamedTuple):
 def hazard_loss(logits: Tensor, bins: Tensor, seen: Tensor, churned: Tensor) -> Tensor:
     """Half the right-censored likelihood of the time to the next event, half cross entropy at the horizon.
 
-    ``logits`` ``[examples, BINS]``. The first uses every example, the second only those whose outcome is
-    known, but judges the very probability that is served.
+    ``logits`` ``[examples, BINS]`` or more. The first uses every example, the second only those whose outcome
+    is known, but judges the very probability that is served.
     """
+    known, logits = ~torch.isnan(churned), logits[:, :BINS]
     survived = torch.arange(BINS) < bins[:, None]
     likelihood = (logsigmoid(-logits) * survived).sum(1)
     likelihood = likelihood + torch.where(seen, logsigmoid(logits.gather(1, bins[:, None])[:, 0]), 0.0)
-    known = ~torch.isnan(churned)
     if not known.any():
         return -likelihood.mean()
     entropy = binary_cross_entropy_with_logits(survival_logit(logits[known]), churned[known])
     return -0.5 * likelihood.mean() + 0.5 * entropy * known.float().mean()
+
+
+def decline_loss(head: QueryHead, outputs: Tensor, declined: Tensor, spend: Tensor) -> Tensor:
+    """Cross entropy of declines, and the likelihood of what was spent: nothing, or a log-normal amount.
+
+    ``outputs`` ``[examples, BINS + 3]``; ``declined`` and ``spend`` ``[examples]``, NaN where not known. A
+    sum over the known examples, over the number of all.
+    """
+    assert head.log_width is not None
+    logit, some, log_mean = outputs[:, BINS], outputs[:, BINS + 1], outputs[:, BINS + 2]
+    total = torch.zeros(())
+    if (known := ~torch.isnan(declined)).any():
+        entropy = binary_cross_entropy_with_logits(logit[known], declined[known], reduction="sum")
+        total = total + DECLINE_WEIGHT * entropy
+    if (known := ~torch.isnan(spend)).any():
+        amounts = spend[known]
+        spent = (amounts > 0).float()
+        off = (torch.log(amounts.clamp(min=1e-3)) - log_mean[known]) * torch.exp(-head.log_width)
+        amount = head.log_width + 0.5 * off * off
+        none = binary_cross_entropy_with_logits(some[known], spent, reduction="sum")
+        total = total + SPEND_WEIGHT * (none + (spent * amount).sum())
+    return total / len(outputs)
 
 
 def base_hazards(bins: Tensor, seen: Tensor) -> Tensor:

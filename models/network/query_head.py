@@ -8,17 +8,22 @@ hidden vector enters both; its weights begin at zero, and where they stay there 
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from models.recipe import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from streamer.core.model.features import FEATURES
 
 BINS: Final = len(BIN_EDGES) + 1
+
+LARGEST_LOG: Final = 34.0
+"""Of an amount: beyond the largest that an event may carry."""
 
 
 class FeatureEncoding(nn.Module):
@@ -65,11 +70,39 @@ class FeatureEncoding(nn.Module):
         return torch.cat([standard, torch.clamp(pieces, 0.0, 1.0).flatten(1)], dim=1)
 
 
-class QueryHead(nn.Module):
-    """``(hidden, features)`` to the logits of the hazards, ``[queries, BINS]``."""
+class DeclineStart(NamedTuple):
+    """Where training begins: the share who declined, the share who spent, and their amounts' logarithms."""
 
-    def __init__(self, encoding: FeatureEncoding, size: Size, dropout: float, hazards: Tensor) -> None:
+    declined: float
+    spent: float
+    log_mean: float
+    log_deviation: float
+
+
+class QueryHead(nn.Module):
+    """``(hidden, features)`` to ``[queries, outputs]``: the logits of the hazards, ``BINS`` of them.
+
+    With ``decline`` three more follow: the log odds of a decline within the window, those of spending
+    anything in it, and the mean logarithm of what is spent.
+    """
+
+    def __init__(
+        self,
+        encoding: FeatureEncoding,
+        size: Size,
+        dropout: float,
+        hazards: Tensor,
+        decline: DeclineStart | None = None,
+    ) -> None:
         super().__init__()
+        outputs = BINS if decline is None else BINS + 3
+        bias = torch.logit(hazards)
+        self.log_width: nn.Parameter | None = None
+        if decline is not None:
+            starts = torch.tensor([decline.declined, decline.spent]).clamp(1e-3, 1 - 1e-3)
+            bias = torch.cat([bias, torch.logit(starts), torch.tensor([decline.log_mean])])
+            width = min(max(decline.log_deviation, 0.1), 3.0)
+            self.log_width = nn.Parameter(torch.tensor(math.log(width)))
         self.encoding = encoding
         self.inner = nn.Linear(encoding.outputs, size.head_width)
         self.network = nn.Sequential(
@@ -78,21 +111,26 @@ class QueryHead(nn.Module):
             nn.Linear(size.head_width, size.head_width),
             nn.GELU(),
             nn.Dropout(dropout),
-            nn.Linear(size.head_width, BINS),
+            nn.Linear(size.head_width, outputs),
         )
-        self.linear = nn.Linear(encoding.outputs, BINS)
+        self.linear = nn.Linear(encoding.outputs, outputs)
         self.hidden_inner = nn.Linear(size.width, size.head_width, bias=False)
-        self.hidden_linear = nn.Linear(size.width, BINS, bias=False)
+        self.hidden_linear = nn.Linear(size.width, outputs, bias=False)
         for begins_at_zero in (self.linear, self.hidden_inner, self.hidden_linear):
             nn.init.zeros_(begins_at_zero.weight)
         with torch.no_grad():
-            self.linear.bias.copy_(torch.logit(hazards))
+            self.linear.bias.copy_(bias)
 
     def forward(self, hidden: Tensor, features: Tensor) -> Tensor:
         """See the class."""
         encoded = self.encoding(features)
         inner = self.inner(encoded) + self.hidden_inner(hidden)
         return self.network(inner) + self.linear(encoded) + self.hidden_linear(hidden)
+
+    @property
+    def outputs(self) -> int:
+        """How many there are for a query."""
+        return BINS if self.log_width is None else BINS + 3
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -111,15 +149,38 @@ def survival_logit(hazard_logits: Tensor) -> Tensor:
     return -total - torch.log(1.0 - torch.exp(-total) + 1e-12)
 
 
-class Query(nn.Module):
-    """The graph that is served: ``(hidden, features)`` to the calibrated ``probability`` ``[queries]``."""
+def expected_spend(outputs: Tensor, log_width: Tensor) -> Tensor:
+    """Expected amounts ``[queries]`` of ``outputs`` ``[queries, BINS + 3]``: none, or a log-normal one."""
+    log_expected = logsigmoid(outputs[:, BINS + 1]) + outputs[:, BINS + 2] + 0.5 * torch.exp(2.0 * log_width)
+    return torch.exp(log_expected.clamp(max=LARGEST_LOG))
 
-    def __init__(self, head: QueryHead, slope: float, intercept: float) -> None:
+
+class Query(nn.Module):
+    """The graph that is served: ``(hidden, features)`` to the calibrated ``probability`` ``[queries]``.
+
+    Of a head that foretells decline two more follow: its calibrated probability, and the expected ``spend``
+    within the window. ``absence`` and ``decline``: slope and intercept of each; ``spend``: what amounts are
+    multiplied with.
+    """
+
+    def __init__(
+        self,
+        head: QueryHead,
+        absence: tuple[float, float],
+        decline: tuple[float, float] | None = None,
+        spend: float = 1.0,
+    ) -> None:
         super().__init__()
         self.head = head
-        self.slope = nn.Buffer(torch.tensor(slope))
-        self.intercept = nn.Buffer(torch.tensor(intercept))
+        self.absence_level = nn.Buffer(torch.tensor(absence))
+        self.decline_level = nn.Buffer(torch.tensor(decline or (1.0, 0.0)))
+        self.spend_level = nn.Buffer(torch.tensor(spend))
 
-    def forward(self, hidden: Tensor, features: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, features: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """See the class."""
-        return torch.sigmoid(survival_logit(self.head(hidden, features)) * self.slope + self.intercept)
+        outputs = self.head(hidden, features)
+        probability = torch.sigmoid(survival_logit(outputs) * self.absence_level[0] + self.absence_level[1])
+        if self.head.log_width is None:
+            return probability
+        decline = torch.sigmoid(outputs[:, BINS] * self.decline_level[0] + self.decline_level[1])
+        return probability, decline, self.spend_level * expected_spend(outputs, self.head.log_width)

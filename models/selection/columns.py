@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.data.examples import Examples
+from models.data.examples import Decline, Examples
 from models.data.histories import Histories
 from models.fit.fitting import Fit
 from models.loop.epochs import Run
@@ -31,7 +31,12 @@ TIMELESS: Final = np.array([column for column, name in enumerate(FEATURES) if na
 
 
 def choose_columns(
-    histories: Histories, examples: Examples, asked: Examples, task: Task, run: Run
+    histories: Histories,
+    examples: Examples,
+    asked: Examples,
+    task: Task,
+    run: Run,
+    decline: Decline | None = None,
 ) -> npt.NDArray[np.int64]:
     """Columns of the features, ascending: the steady ones of ``examples``, unless more are measurably better.
 
@@ -40,7 +45,7 @@ def choose_columns(
     steady = steady_features(examples)
     if run.interruption.requested or not len(np.setdiff1d(TIMELESS, steady)):
         return steady
-    data = earlier_material(histories, steady, task)
+    data = earlier_material(histories, steady, task, decline=decline)
     losses: list[npt.NDArray[np.float64]] = []
     for label, columns in ((STEADY, steady), (ALL, TIMELESS)):
         network = Fit(label, dataclasses.replace(data, columns=columns), task, run).network("aggregates")

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.data.examples import Examples, cut_moments, label, labelled_moments, nobody_active
+from models.data.examples import Decline, Examples, label, labelled_moments, nobody_active
 from models.data.histories import Histories
+from models.data.moments import cut_moments
 from models.fit.calibration import Platt, fit_platt
 from models.fit.fitting import Fit
 from models.fit.material import Material, drawn_users, material
@@ -23,6 +24,7 @@ from models.loop.epochs import Run
 from models.network.network import Network
 from models.recipe import VARIANTS, Task, Variant
 from models.selection.ablation import compare, figures
+from models.selection.decline import judge_decline
 from schemas.bundle.manifest import VariantFigures
 from schemas.errors import ConfigurationError
 from streamer.core.insights.activity import segments_of
@@ -50,6 +52,7 @@ class Validated(NamedTuple):
     epochs: dict[str, int]
     ablation: tuple[VariantFigures, ...]
     metrics: dict[str, float]
+    decline: dict[str, float]
 
 
 def validate(
@@ -59,6 +62,7 @@ def validate(
     task: Task,
     run: Run,
     variants: Sequence[Variant] = VARIANTS,
+    decline: Decline | None = None,
 ) -> Validated:
     """Train ``variants`` with each of the task's seeds, judge them on ``asked`` and choose one.
 
@@ -70,7 +74,7 @@ def validate(
         if judged and run.interruption.requested:
             break
         seeded = dataclasses.replace(task, seed=task.seed + number)
-        data = earlier_material(histories, columns, seeded)
+        data = earlier_material(histories, columns, seeded, decline=decline)
         fits.append(Fit(first_fit_name(number), data, seeded, run))
         for variant in variants:
             if variant != "aggregates" and not run.interruption.requested:
@@ -103,6 +107,7 @@ def validate(
             },
             **({} if surprise is None else surprise.metrics),
         },
+        decline={} if decline is None else judge_decline(fits[0].network(chosen), histories, task, decline),
     )
 
 
@@ -146,16 +151,18 @@ def earlier_material(
     columns: npt.NDArray[np.int64],
     task: Task,
     held_out: npt.NDArray[np.bool_] | None = None,
+    decline: Decline | None = None,
 ) -> Material:
     """What a first fit learns from; ``held_out`` ``[users]``: by default a share is drawn."""
-    until_ms = task.until_ms - 2 * task.horizon_ms
+    until_ms = task.first_until_ms
     earlier = histories.before(until_ms)
     if held_out is None:
         kept_out = drawn_users(earlier, task)
     else:
         first = histories.times[histories.starts[:-1]]
         kept_out = held_out[first < until_ms]
-    return material(earlier, labelled_moments(earlier, task, until_ms), columns, task, kept_out)
+    examples = labelled_moments(earlier, task, until_ms, decline=decline)
+    return material(earlier, examples, columns, task, kept_out)
 
 
 def calibrated(network: Network, histories: Histories, asked: Examples) -> Judged:

@@ -11,7 +11,7 @@ from models.data.examples import labelled_moments
 from models.data.histories import Histories
 from models.fit.calibration import Platt
 from models.fit.fitting import Fit
-from models.fit.level import level_of
+from models.fit.level import levels_of
 from models.fit.material import material
 from models.fit.training import logits_of
 from models.loop.epochs import Run
@@ -58,4 +58,4 @@ def train_variant(
     nobody = np.zeros(known.users, bool)
     final = Fit(FINAL_FIT, material(known, examples, columns, task, nobody), task, run, validated.epochs)
     network = final.network(variant)
-    return TrainedVariant(variant, network, level_of(network, known, task))
+    return TrainedVariant(variant, network, levels_of(network, known, task, None).absence)

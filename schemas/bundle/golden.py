@@ -25,17 +25,28 @@ class GoldenAlert(Struct, frozen=True):
     categories: tuple[float, ...]
 
 
+class GoldenDecline(Struct, frozen=True):
+    """What the query graph must answer of decline, at a silence of 0 and at each step of the grid.
+
+    ``probabilities``: of a decline within the window; ``spend``: the amounts expected in it.
+    """
+
+    probabilities: tuple[float, ...]
+    spend: tuple[float, ...]
+
+
 class GoldenHistory(Struct, frozen=True):
     """One user. ``hidden``: the vector after the ``n``-th token, by ``n`` in decimal.
 
     ``probabilities``: the risk after the last token, at a silence of 0 and at each step of the grid.
-    ``alert``: null where the bundle has no alert graph.
+    ``alert``: null where the bundle has no alert graph; ``decline``: where it foretells none.
     """
 
     tokens: bytes
     hidden: dict[str, tuple[float, ...]]
     probabilities: tuple[float, ...]
     alert: GoldenAlert | None = None
+    decline: GoldenDecline | None = None
 
 
 class Golden(Struct, frozen=True):

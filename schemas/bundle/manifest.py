@@ -51,6 +51,10 @@ ChurnTypes = Literal["purchase", "any"]
 """Events whose absence is churn."""
 
 
+Definition = Literal["decline", "absence"]
+"""Who is being lost: who comes less than usual, or who stays away."""
+
+
 class TrainingWindow(Struct, frozen=True, rename={"from_": "from"}):
     """Times of the first and the last event that the model has seen, as [from, to)."""
 
@@ -129,6 +133,31 @@ class VariantFigures(Struct, frozen=True, kw_only=True):
     behind_error: float
 
 
+class UsualInShop(Struct, frozen=True):
+    """What customers usually do a day, and how many days of it each one's own history is joined with.
+
+    ``spend`` is in the currency of the data; it is 0 where no amounts are known.
+    """
+
+    visit_days: Annotated[float, Meta(ge=0)]
+    visit_strength_days: Annotated[float, Meta(ge=0)]
+    spend: Annotated[float, Meta(ge=0)]
+    spend_strength_days: Annotated[float, Meta(ge=0)]
+
+
+class DeclineOutputs(Struct, frozen=True, kw_only=True):
+    """What the query graph's ``decline`` and ``spend`` mean.
+
+    ``decline``: the probability of fewer than half of a customer's usual visit days within ``window_days``;
+    ``spend``: the amount expected in them. ``calibration`` is that of the former.
+    """
+
+    window_days: Annotated[float, Meta(gt=0)]
+    usual: UsualInShop
+    calibration: Calibration
+    spend_scale: Annotated[float, Meta(gt=0)]
+
+
 class AlertHeads(Struct, frozen=True):
     """What the outputs of the alert graph mean.
 
@@ -172,6 +201,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ] = ()
     calibration: Calibration
     reference: Annotated[Reference | None, Meta(description="null: alerts have no drivers")] = None
+    decline: Annotated[DeclineOutputs | None, Meta(description="null: not foretold")] = None
     alert: Annotated[AlertHeads | None, Meta(description="null: the bundle has no alert graph")] = None
     metrics: dict[str, float]
     variant: Annotated[VariantName | None, Meta(description="what is served; null: not compared")] = None

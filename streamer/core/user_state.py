@@ -10,11 +10,11 @@ import numpy as np
 
 from schemas.errors import StateError
 from streamer.core.alerts.alert_state import AlertState
-from streamer.core.history.aggregates import count_late, empty
+from streamer.core.history.aggregates import count_late, empty, with_usual
 from streamer.core.history.aggregates_row import alone
 from streamer.core.history.token import PURCHASE, as_array, newest_action
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 _LAST_TIME = alone("last_time")
 _VISIT_DAYS = alone("visit_days")
@@ -76,7 +76,12 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
         return np.frombuffer(self.curve).tolist()
 
 
-UPGRADES: Mapping[int, Callable[[UserState], None]] = {}
+def _estimate_usual(state: UserState) -> None:
+    """Give a state of version 2 the decayed sums that it lacks, where the rates of the last weeks go on."""
+    state.base, state.running = with_usual(state.base), with_usual(state.running)
+
+
+UPGRADES: Mapping[int, Callable[[UserState], None]] = {2: _estimate_usual}
 """How a state of the version before, by its number, becomes one of this version, in place.
 
 While workers are upgraded one by one, what the older ones wrote is read by the newer ones. A new version

@@ -147,14 +147,15 @@ def _calendar(manifest: Manifest, file: Path) -> Calendar:
 
 def _check_fit(manifest: Manifest, file: Path) -> None:
     """Refuse a bundle that was trained with other inputs than this program computes."""
-    if manifest.features != FEATURES:
+    # Features are only ever appended: an older bundle is asked with the first of them.
+    if manifest.features != FEATURES[: len(manifest.features)]:
         raise BundleError(
             f"{file} names other features than this program computes: train the bundle again, "
             "or use the program's version that made it."
         )
     reference = manifest.reference
     if reference is not None and (
-        set(reference.aggregates) != set(AGGREGATES) or len(reference.hidden) != manifest.width
+        not set(reference.aggregates) <= set(AGGREGATES) or len(reference.hidden) != manifest.width
     ):
         raise BundleError(
             f"{file}: the reference point names other aggregates than this program keeps, or its hidden "

@@ -69,7 +69,11 @@ def _of_heads(bundle: Bundle, history: GoldenHistory) -> float:
     aggregates = np.repeat(fold(empty(1), [tokens], model.calendar), len(silences), axis=0)
     features = features_at(aggregates, float(tokens["time"][-1]) + silences)
     hidden = np.repeat(model.encode([newest]), len(silences), axis=0)
-    worst = _deviation(model.query(hidden, features), history.probabilities)
+    probabilities, *decline = model.answers(hidden, features)
+    worst = _deviation(probabilities, history.probabilities)
+    if decline and history.decline is not None:
+        expected = (history.decline.probabilities, history.decline.spend)
+        worst = max(worst, *(_deviation(*pair) for pair in zip(decline, expected, strict=True)))
     if model.alert_graph is not None and history.alert is not None:
         rings = [newest.ring] * len(silences)
         worst = max(worst, _of_alert(model.alert_graph, hidden, features, rings, history.alert))

@@ -24,6 +24,7 @@ class AlertGraph:
 
     def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest, heads: AlertHeads) -> None:
         self._session = session
+        self._features = len(manifest.features)
         self._tokens = manifest.exact_tokens
         self._known_types = manifest.token_encoding.types
         self._buckets = manifest.token_encoding.category_buckets
@@ -58,7 +59,8 @@ class AlertGraph:
         tokens = as_array(b"".join(rings))
         newest = np.cumsum(held) - 1
         recent = recent_codes(tokens, newest, held, self._tokens, self._buckets, self._known_types)
-        inputs = {"hidden": padded(hidden), "features": padded(features), "recent": padded(recent)}
+        known = features[:, : self._features]
+        inputs = {"hidden": padded(hidden), "features": padded(known), "recent": padded(recent)}
         spend, types, categories = cast(list[npt.NDArray[np.float32]], self._session.run(None, inputs))
         return spend[: len(rings)], types[: len(rings)], categories[: len(rings)]
 

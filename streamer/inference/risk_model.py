@@ -107,12 +107,24 @@ class OnnxRiskModel:
         self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float64]:
         """Probability ``[queries]`` of no event of the churn kind within the horizon."""
-        answers = np.empty(len(hidden), np.float64)
+        return self.answers(hidden, features)[0]
+
+    def answers(
+        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        """All that the query graph tells, ``[outputs, queries]``.
+
+        The probability first; where the bundle foretells decline also that of a decline within the window,
+        and the amount expected in it.
+        """
+        outputs, known = len(self.bundle.query.get_outputs()), len(self.bundle.manifest.features)
+        answers = np.empty((outputs, len(hidden)), np.float64)
         for start in range(0, len(hidden), QUERY_BATCH):
             part = slice(start, min(start + QUERY_BATCH, len(hidden)))
-            inputs = {"hidden": padded(hidden[part]), "features": padded(features[part])}
-            (probability,) = cast(list[npt.NDArray[np.float32]], self.bundle.query.run(None, inputs))
-            answers[part] = probability[: part.stop - part.start]
+            inputs = {"hidden": padded(hidden[part]), "features": padded(features[part, :known])}
+            found = cast(list[npt.NDArray[np.float32]], self.bundle.query.run(None, inputs))
+            for answer, values in zip(answers, found, strict=True):
+                answer[part] = values[: part.stop - part.start]
         return answers
 
     def forget(self, user_ids: Iterable[str]) -> None:
@@ -185,5 +197,5 @@ def _reference_point(bundle: Bundle) -> ReferencePoint | None:
     stated = bundle.manifest.reference
     if stated is None:
         return None
-    ages = np.array([stated.aggregates[name] for name in AGGREGATES], np.float64)  # None becomes NaN
+    ages = np.array([stated.aggregates.get(name, 0.0) for name in AGGREGATES], np.float64)  # None becomes NaN
     return ReferencePoint(stated.silence_ms, ages, np.array(stated.hidden, np.float32))

@@ -79,8 +79,9 @@ class FullGraph:
             state.running = row.tobytes()
             state.placed += 1
         hidden = self._hidden(states)
-        feed = {"hidden": hidden, "features": features_at(running, newest["time"].astype(np.float64))}
-        (probability,) = cast(list[npt.NDArray[np.float32]], self._query.run(None, feed))
+        features = features_at(running, newest["time"].astype(np.float64))
+        feed = {"hidden": hidden, "features": features[:, : len(self._manifest.features)].copy()}
+        probability, *_ = cast(list[npt.NDArray[np.float32]], self._query.run(None, feed))
         return probability.tolist()
 
     def _hidden(self, states: Sequence[PeerState]) -> npt.NDArray[np.float32]:

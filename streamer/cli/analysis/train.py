@@ -50,6 +50,22 @@ from streamer.settings.time_zone import calendar_of
     help="Calibrate for users with an event this recently.",
 )
 @click.option(
+    "--definition",
+    type=click.Choice(["absence", "decline"]),
+    default="absence",
+    show_default=True,
+    help="Who is being lost: who stays away for the horizon, or also who comes on fewer than half of the "
+    "usual days within the window.",
+)
+@click.option(
+    "--window",
+    "window_ms",
+    type=Duration(),
+    default="56d",
+    show_default=True,
+    help="Within which a decline shows.",
+)
+@click.option(
     "--train-until",
     "until_ms",
     type=Instant(),
@@ -91,6 +107,8 @@ def command(
     churn_types: str,
     horizon_ms: int,
     active_ms: int,
+    definition: str,
+    window_ms: int,
     until_ms: int | None,
     alerts_a_week: float | None,
     profile: str,
@@ -122,6 +140,8 @@ def command(
             churn_types=churn_types,
             horizon_ms=horizon_ms,
             active_ms=active_ms,
+            definition=definition,
+            window_ms=window_ms,
             until_ms=until_ms,
             alerts_a_week=alerts_a_week,
             profile=profile,

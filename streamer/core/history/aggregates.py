@@ -21,7 +21,7 @@ from streamer.core.history.token import PURCHASE, REFUND, TokenArray, are_action
 
 Aggregates = npt.NDArray[np.float64]
 
-HALF_LIVES_DAYS: Final = (4.0, 14.0, 45.0)
+HALF_LIVES_DAYS: Final = (4.0, 14.0, 45.0, 90.0)
 GAP_SMOOTHING: Final = 0.3
 
 AGGREGATES: Final = AggregatesRow._fields
@@ -33,6 +33,7 @@ _DECAYED: Final = (
     (("visits_4d", "purchases_4d", "events_4d"), HALF_LIVES_DAYS[0]),
     (("visits_14d", "purchases_14d", "value_14d", "events_14d"), HALF_LIVES_DAYS[1]),
     (("visits_45d", "purchases_45d", "value_45d"), HALF_LIVES_DAYS[2]),
+    (("visits_90d", "purchases_90d", "value_90d"), HALF_LIVES_DAYS[3]),
 )
 
 
@@ -77,12 +78,12 @@ def advance(before: Aggregates, tokens: TokenArray, calendar: Calendar) -> Aggre
     rows[:, _C["last_purchase_time"]] = np.where(bought, time, last_bought)
     rows[:, _C["last_value"]] = np.where(bought, value, before[:, _C["last_value"]])
     rows[:, _C["visit_days"]] += new_day
-    for name in ("visits_4d", "visits_14d", "visits_45d"):
+    for name in ("visits_4d", "visits_14d", "visits_45d", "visits_90d"):
         rows[:, _C[name]] += new_day
     rows[:, _C["purchase_days"]] += bought_new_day
-    for name in ("purchases_4d", "purchases_14d", "purchases_45d"):
+    for name in ("purchases_4d", "purchases_14d", "purchases_45d", "purchases_90d"):
         rows[:, _C[name]] += bought_new_day
-    for name in ("value_14d", "value_45d"):
+    for name in ("value_14d", "value_45d", "value_90d"):
         rows[:, _C[name]] += spent
     for name in ("events_4d", "events_14d"):
         rows[:, _C[name]] += 1.0
@@ -107,6 +108,22 @@ def count_late(before: Aggregates, tokens: TokenArray) -> Aggregates:
     time = tokens["time"].astype(np.float64)
     rows[:, _C["first_time"]] = np.minimum(rows[:, _C["first_time"]], time)
     return rows
+
+
+def with_usual(packed: bytes) -> bytes:
+    """Packed aggregates that lack the sums with the longest half-life, with an estimate of these behind them.
+
+    Each is what its sum with the next shorter half-life would be, had the rate been the same all the time.
+    """
+    if not packed:
+        return packed
+    row = np.concatenate([np.frombuffer(packed), np.zeros(len(_DECAYED[-1][0]))])
+    tenure = max((row[_C["last_time"]] - row[_C["first_time"]]) / DAY_MS + 1.0, 1.0)
+    (shorter, half_life), (longer, longest) = _DECAYED[-2:]
+    counted, wanted = (days * (1.0 - 2.0 ** (-tenure / days)) for days in (half_life, longest))
+    for before, name in zip(shorter, longer, strict=True):
+        row[_C[name]] = row[_C[before]] * wanted / counted
+    return row.tobytes()
 
 
 def fold(base: Aggregates, rings: list[TokenArray], calendar: Calendar) -> Aggregates:

@@ -37,6 +37,9 @@ class AggregatesRow(NamedTuple):
     events_4d: float
     events_14d: float
     refunds: float
+    visits_90d: float  # what is usual: visit days, purchase days and money
+    purchases_90d: float
+    value_90d: float
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Self:

@@ -37,13 +37,15 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "visits_4d",
         "visits_14d",
         "visits_45d",
+        "visits_90d",
         "purchases_4d",
         "purchases_14d",
         "purchases_45d",
+        "purchases_90d",
         "events_4d",
         "events_14d",
     ),
-    ("purchases", "lines", "value", "last_value", "value_14d", "value_45d", "refunds"),
+    ("purchases", "lines", "value", "last_value", "value_14d", "value_45d", "value_90d", "refunds"),
     ("first_time", "events"),
     (),  # the hidden vector
 )

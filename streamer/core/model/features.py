@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from schemas.units import DAY_MS
 from streamer.core.history.aggregates import COLUMN, Aggregates, decay
+from streamer.core.history.usual import habit_of
 
 FEATURES: Final = (
     "silence",  # log1p days since the customer's last action
@@ -51,9 +52,15 @@ FEATURES: Final = (
     "visits_trend",  # log ratio of the decayed visit rates, short over long
     "refunds",
     "never_bought",
+    "usual_visits",  # visit days a month, as of the last one
+    "usual_purchases",  # purchase days a month, as of the last one
+    "usual_spend",
+    "silence_to_usual",  # usual gaps between visit days since the last one
+    "since_purchase_to_usual",
 )
 
 _C = COLUMN
+_MONTH_DAYS: Final = 30.0
 
 
 def features_at(aggregates: Aggregates, now_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
@@ -61,6 +68,7 @@ def features_at(aggregates: Aggregates, now_ms: npt.NDArray[np.float64]) -> npt.
 
     ``now_ms`` is epoch milliseconds, not before the row's last event.
     """
+    visits, purchased = habit_of(aggregates, "any"), habit_of(aggregates, "purchase")
     rows = aggregates.copy(order="F")  # The work goes column by column.
 
     def column(name: str) -> npt.NDArray[np.float64]:
@@ -83,6 +91,7 @@ def features_at(aggregates: Aggregates, now_ms: npt.NDArray[np.float64]) -> npt.
     more_days = column("purchase_days") - 1.0
     purchase_gap = np.where(more_days > 0, bought_for / np.maximum(more_days, 1.0), tenure)
     visit_rate = column("visit_days") / (tenure + 1.0)
+    purchase_rate = np.where(never, 0.0, purchased.visits / purchased.counted_days)
 
     values = {
         "silence": np.log1p(silence),
@@ -126,6 +135,13 @@ def features_at(aggregates: Aggregates, now_ms: npt.NDArray[np.float64]) -> npt.
         "visits_trend": np.log1p(column("visits_4d") / 4.0) - np.log1p(column("visits_45d") / 45.0),
         "refunds": np.log1p(column("refunds")),
         "never_bought": never.astype(np.float64),
+        "usual_visits": np.log1p(_MONTH_DAYS * visits.visits / visits.counted_days),
+        "usual_purchases": np.log1p(_MONTH_DAYS * purchase_rate),
+        "usual_spend": _signed_log(
+            _MONTH_DAYS * np.where(never, 0.0, purchased.spend / purchased.counted_days)
+        ),
+        "silence_to_usual": np.log1p(silence * visits.visits / visits.counted_days),
+        "since_purchase_to_usual": np.log1p(np.maximum(since_purchase, 0.0) * purchase_rate),
     }
     features = np.empty((len(rows), len(FEATURES)), np.float32)
     for place, name in enumerate(FEATURES):

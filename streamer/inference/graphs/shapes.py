@@ -10,7 +10,6 @@ import onnxruntime
 
 from schemas.bundle.manifest import AlertHeads, ArenaPrecision, Manifest
 from schemas.errors import BundleError
-from streamer.core.model.features import FEATURES
 from streamer.core.model.transformer_inputs import NUMBERS
 
 _FLOAT: Final = "tensor(float)"
@@ -59,7 +58,8 @@ def rebuild_tensors(manifest: Manifest, precision: ArenaPrecision) -> tuple[Tens
 
 def query_tensors(manifest: Manifest) -> tuple[Tensors, Tensors]:
     """Of the query head."""
-    return _of_moment(manifest), {"probability": (_FLOAT, ())}
+    names = ("probability",) if manifest.decline is None else ("probability", "decline", "spend")
+    return _of_moment(manifest), dict.fromkeys(names, (_FLOAT, ()))
 
 
 def alert_tensors(manifest: Manifest, heads: AlertHeads) -> tuple[Tensors, Tensors]:
@@ -76,7 +76,7 @@ def alert_tensors(manifest: Manifest, heads: AlertHeads) -> tuple[Tensors, Tenso
 
 
 def _of_moment(manifest: Manifest) -> Tensors:
-    return {"hidden": (_FLOAT, (manifest.width,)), "features": (_FLOAT, (len(FEATURES),))}
+    return {"hidden": (_FLOAT, (manifest.width,)), "features": (_FLOAT, (len(manifest.features),))}
 
 
 def _over_arena(given: Tensors, manifest: Manifest, precision: ArenaPrecision) -> tuple[Tensors, Tensors]:

@@ -86,7 +86,7 @@ def test_another_format_version_is_refused(bundle: Path) -> None:
 
 
 def test_other_features_are_refused(bundle: Path) -> None:
-    change_manifest(bundle, features=["silence"])
+    change_manifest(bundle, features=["since_purchase"])
     with pytest.raises(BundleError, match="other features"):
         load_bundle(bundle)
 

@@ -37,7 +37,7 @@ from streamer.inference.graphs.transformer_graphs import without_rebuild
 from streamer.inference.key_values.arena_cache import ArenaCache
 from streamer.inference.risk_model import OnnxRiskModel
 from tests.bundles import Shopper, rewrite
-from tests.graphs_bundle import PLATT, graphs_bundle, loaded
+from tests.graphs_bundle import LEVELS, graphs_bundle, loaded
 
 RING = 63
 IN_ARENA = [*ARENA_STEP_NAMES.values(), *ARENA_REBUILD_NAMES.values()]
@@ -60,7 +60,7 @@ def shoppers(lengths: Sequence[int]) -> list[Shopper]:
 
 def test_torch_and_onnx_agree_on_every_graph() -> None:
     made = graphs_bundle()
-    found = differences(made.network, PLATT, made.heads, made.graphs, made.histories)
+    found = differences(made.network, LEVELS, made.heads, made.graphs, made.histories)
     assert found.keys() == {QUERY_NAME, ALERT_NAME, *IN_ARENA}
     check_agreement(found)
     with pytest.raises(BundleError, match=r"alert\.onnx differs from the trained network"):
@@ -75,7 +75,7 @@ def test_a_graph_of_other_weights_is_noticed(name: str) -> None:
     changed = onnx.numpy_helper.to_array(longest) * 1.1
     longest.CopyFrom(onnx.numpy_helper.from_array(changed.astype(np.float32), longest.name))
     graphs = {**made.graphs, name: model.SerializeToString()}
-    found = differences(made.network, PLATT, made.heads, graphs, made.histories)
+    found = differences(made.network, LEVELS, made.heads, graphs, made.histories)
     # The graphs of an arena have no weights of their own, only what is made of them.
     differing = set(IN_ARENA) if name == STEP_NAME else {name}
     assert {other for other, difference in found.items() if difference > tolerance(other)} == differing

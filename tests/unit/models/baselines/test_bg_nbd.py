@@ -7,7 +7,8 @@ import pytest
 
 from models.baselines.bg_nbd import BgNbd, Purchases, fit_bg_nbd
 from models.baselines.bg_nbd_risk import BgNbdRisk
-from models.data.examples import Examples, Moments
+from models.data.examples import Examples
+from models.data.moments import Moments
 from models.recipe import Task
 from schemas.bundle.manifest import ChurnTypes
 from streamer.core.model.features import FEATURES
@@ -101,7 +102,10 @@ def test_risk_falls_with_the_purchases_expected_and_reads_the_features(
         features[:, FEATURES.index(name)] = np.log1p(values)
     nothing = np.zeros(4_000, np.int64)
     churned = (bought == 0).astype(np.float32)
-    examples = Examples(Moments(nothing, nothing.astype(float)), features, nothing, bought > 0, churned)
+    unknown = np.full(4_000, np.nan, np.float32)
+    examples = Examples(
+        Moments(nothing, nothing.astype(float)), features, nothing, bought > 0, churned, unknown, unknown
+    )
     task = Task(0, horizon_ms=28 * 86_400_000, churn_types=churn_types)
     risk = BgNbdRisk(features, examples, task)
     risks = risk(features)

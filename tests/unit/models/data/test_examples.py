@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from models.data.examples import Examples, Moments, cut_moments, label, training_moments
+from models.data.examples import Examples, label, training_moments
 from models.data.histories import Histories, aggregates_at, collect, next_churn_event
+from models.data.moments import Moments, cut_moments
 from models.recipe import BIN_EDGES, BINS_WITHIN_HORIZON, Task
 from models.selection.drift import steady_features
 from schemas.event import Event

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.data.examples import Examples, cut_moments, label, labelled_moments
+from models.data.examples import Examples, label, labelled_moments
 from models.data.histories import Histories, collect
+from models.data.moments import cut_moments
 from models.fit.fitting import Fit
 from models.fit.material import material
 from models.fit.training import logits_of

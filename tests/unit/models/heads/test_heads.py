@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.examples import Moments
 from models.data.histories import Histories, collect
-from models.heads.amounts import spend_examples, spend_within
+from models.data.moments import Moments
+from models.data.outcomes import spend_within
+from models.heads.amounts import spend_examples
 from models.heads.categories import CategoryNames, bucket_names
 from models.heads.fitting import HeadsFit, Hearing, spend_cuts
 from models.heads.judge import judge_spend, log_loss, perplexity, spearman
@@ -204,7 +205,9 @@ def test_heads_learn_habits_and_those_that_are_deaf_keep_the_sequence_out() -> N
     histories = habits()
     task = Task(START + 40 * DAY_MS, horizon_ms=6 * DAY_MS, size=SIZE)
     columns = np.arange(len(FEATURES))
-    encoding = FeatureEncoding(np.random.default_rng(0).normal(size=(90, 36)).astype(np.float32), columns, 8)
+    encoding = FeatureEncoding(
+        np.random.default_rng(0).normal(size=(90, len(FEATURES))).astype(np.float32), columns, 8
+    )
     network = Network(
         Transformer(SIZE), NextEvent(SIZE), QueryHead(encoding, SIZE, 0.0, torch.full((BINS,), 0.1))
     ).eval()
@@ -232,16 +235,18 @@ def test_heads_learn_habits_and_those_that_are_deaf_keep_the_sequence_out() -> N
 def test_too_few_amounts_teach_nothing_of_spending() -> None:
     histories = collect([event(f"u{user}", day, "view") for user in range(9) for day in range(30)])
     task = Task(START + 30 * DAY_MS, horizon_ms=6 * DAY_MS, size=SIZE)
-    encoding = FeatureEncoding(np.zeros((2, 36), np.float32), np.arange(36), 2)
+    encoding = FeatureEncoding(np.zeros((2, len(FEATURES)), np.float32), np.arange(len(FEATURES)), 2)
     network = Network(
         Transformer(SIZE), NextEvent(SIZE), QueryHead(encoding, SIZE, 0.0, torch.full((BINS,), 0.1))
     ).eval()
     material = HeadMaterial.of(network, histories)
-    fit = HeadsFit("fit", material, material.followed(1), np.arange(36), task, task.until_ms, Run())
+    fit = HeadsFit(
+        "fit", material, material.followed(1), np.arange(len(FEATURES)), task, task.until_ms, Run()
+    )
     heads = fit.heads(Hearing(False, False, False))
     assert heads.spend is None
     spend, types, categories = heads(
-        torch.zeros(2, 8), torch.zeros(2, 36), torch.zeros(2, 8, 2, dtype=torch.int64)
+        torch.zeros(2, 8), torch.zeros(2, len(FEATURES)), torch.zeros(2, 8, 2, dtype=torch.int64)
     )
     assert spend.tolist() == [0.0, 0.0]
     assert (types.shape, categories.shape) == ((2, TYPES), (2, 20))

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.examples import cut_moments, label, labelled_moments
+from models.data.examples import label, labelled_moments
 from models.data.histories import Histories, collect
-from models.fit.level import level_of
+from models.data.moments import cut_moments
+from models.fit.level import levels_of
 from models.loop.epochs import Run
 from models.loop.progress import Interruption
 from models.recipe import Schedule
@@ -76,5 +77,6 @@ def test_the_mean_risk_is_that_of_the_newest_known_outcomes() -> None:
     risks = trained.risks(histories, asked.moments.event, asked.features)
     # A few dozen users: the prior holds the mean back a little.
     assert risks.mean() == pytest.approx(asked.churned.mean(), abs=0.03)
-    assert trained.platt == level_of(trained.network, histories, TASK)
-    assert level_of(trained.network, histories, dataclasses.replace(TASK, active_ms=1)).intercept == 0.0
+    assert trained.platt == levels_of(trained.network, histories, TASK, None).absence
+    nobody = dataclasses.replace(TASK, active_ms=1)
+    assert levels_of(trained.network, histories, nobody, None).absence.intercept == 0.0

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.data.examples import cut_moments, label
+from models.data.examples import label
 from models.data.histories import collect
+from models.data.moments import cut_moments
 from models.folds import cross_validate
 from models.loop.epochs import Run
 from models.network.step import Step
