@@ -119,7 +119,7 @@ def train_bundle(
         bands,
         reference,
         served and served.described(histories, names),
-        {**validated.decline, **(served.metrics if served else {})},
+        served.metrics if served else {},
         SILENCE_GRID_S,
         seen_until_ms=seen_until_ms,
         interrupted=served is None,

@@ -93,6 +93,15 @@ def _figures(manifest: Manifest) -> Iterator[str]:
             f"{metrics['next_type_perplexity']:.3f}{category_part}."
         )
         yield ""
+    if manifest.decline is not None and "validation_decline_auroc" in metrics:
+        count, share, auroc, brier = (
+            metrics[f"validation_decline_{name}"] for name in ("n", "base_rate", "auroc", "brier")
+        )
+        yield (
+            f"Decline, fewer than half of the usual visit days within {manifest.decline.window_days:g} days: "
+            f"n {count:.0f}, of whom {share:.3f} declined, AUROC {auroc:.4f}, Brier {brier:.4f}."
+        )
+        yield ""
     if manifest.band_alerts_a_week is not None:
         edges, alerts = manifest.band_edges, manifest.band_alerts_a_week
         yield (

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from models.evaluation.candidates import encodings_of
 from models.evaluation.cut import Cut
+from models.fit.rank_correlation import rank_correlation
 from streamer.core.history.token import PURCHASE, REFUND
 from streamer.core.model.risk_model import Encoding
 
@@ -80,7 +80,7 @@ def _spearman(foretold: npt.NDArray[np.float32], actual: npt.NDArray[np.float64]
     """``None`` where all of either are alike: there no rank is right or wrong."""
     if np.ptp(foretold) == 0 or np.ptp(actual) == 0:
         return None
-    return float(np.corrcoef(rankdata(foretold), rankdata(actual))[0, 1])
+    return rank_correlation(foretold, actual)
 
 
 def _perplexity(cut: Cut, chances: npt.NDArray[np.float32]) -> float | None:

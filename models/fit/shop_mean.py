@@ -35,12 +35,12 @@ def shop_mean_of(histories: Histories, task: Task, until_ms: int) -> ShopMean:
     Raises :class:`~schemas.errors.ConfigurationError` where nobody has a usual whose window is over.
     """
     last = until_ms - task.window_ms
+    known = histories.before(until_ms)
     moments = cut_moments(
-        histories.before(until_ms),
+        known,
         np.linspace(last - task.window_ms, last, CUTS).astype(np.int64),
         task.recipe.longest_silence * DAY_MS,
     )
-    known = histories.before(until_ms)
     aggregates = aggregates_at(known, moments.event)
     days = aggregates[:, COLUMN["purchase_days" if task.churn_types == "purchase" else "visit_days"]]
     usual = days >= LEAST_VISIT_DAYS

@@ -15,7 +15,7 @@ from models.fit.language_model import followed_events, next_event_losses
 from models.fit.material import Material
 from models.loop.epochs import Batch, Run, Trained, Training, Weights, train
 from models.network.network import Network, decline_loss, hazard_loss
-from models.network.query_head import BINS, QueryHead, expected_spend, survival_logit
+from models.network.query_head import BINS, QueryHead, foretold_spend, survival_logit
 from models.network.sequences import hidden_after, piece_batches, ranges, sequences_of
 from models.recipe import Schedule, Task, Variant
 
@@ -163,8 +163,7 @@ def foretold_decline(
     network: Network, outputs: Tensor
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Uncalibrated log odds of a decline, and expected amounts, of ``outputs`` ``[questions, n]``."""
-    assert network.head.log_width is not None
-    spend = expected_spend(outputs, network.head.log_width)
+    spend = foretold_spend(network.head, outputs)
     return outputs[:, BINS].numpy().astype(np.float64), spend.detach().numpy().astype(np.float64)
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
+
+from models.fit.rank_correlation import rank_correlation
 
 
 class SpendFigures(NamedTuple):
@@ -30,16 +31,11 @@ def judge_spend(actual: npt.NDArray[np.float64], expected: npt.NDArray[np.float6
     tenth = most_first[: max(1, len(actual) // 10)]
     return SpendFigures(
         n=len(actual),
-        spearman=spearman(actual, expected),
+        spearman=rank_correlation(actual, expected),
         gini=_gained(actual[most_first]) / _gained(np.sort(actual)[::-1]),
         top_decile=float(actual[tenth].sum() / actual.sum()),
         total=float(expected.sum() / actual.sum()),
     )
-
-
-def spearman(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
-    """Rank correlation; equal values share their mean rank."""
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 
 def log_loss(log_probabilities: npt.NDArray[np.floating], actual: npt.NDArray[np.int64]) -> float:

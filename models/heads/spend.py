@@ -1,17 +1,12 @@
-"""What a user will spend within the horizon: nothing, or a log-normal amount.
-
-Source: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime Value Prediction", 2019; with
-one width of the log-normal for all users, since a width of each user's own makes the mean the sport of a
-few large amounts.
-"""
+"""What a user will spend within the horizon."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
-from models.network.query_head import LARGEST_LOG, FeatureEncoding
+from models.network.query_head import FeatureEncoding
+from models.network.spending import expected_spend, spend_losses
 from models.recipe import Size
 
 
@@ -54,13 +49,9 @@ class Spend(nn.Module):
     def expected(self, hidden: Tensor, features: Tensor) -> Tensor:
         """Expected amounts ``[users]``, times ``scale``, which makes the validation cuts' total right."""
         some, log_mean = self(hidden, features).unbind(1)
-        log_expected = logsigmoid(some) + log_mean + 0.5 * torch.exp(2.0 * self.log_width)
-        return self.scale * torch.exp(log_expected.clamp(max=LARGEST_LOG))
+        return self.scale * expected_spend(some, log_mean, self.log_width)
 
     def loss(self, hidden: Tensor, features: Tensor, amounts: Tensor) -> Tensor:
         """Negative log likelihood of ``amounts`` ``[users]``, none below 0; mean over users."""
         some, log_mean = self(hidden, features).unbind(1)
-        spent = (amounts > 0).float()
-        off = (torch.log(amounts.clamp(min=1e-3)) - log_mean) * torch.exp(-self.log_width)
-        amount = self.log_width + 0.5 * off * off
-        return binary_cross_entropy_with_logits(some, spent) + (spent * amount).mean()
+        return spend_losses(some, log_mean, self.log_width, amounts).mean()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, smooth_l1_loss
 
 from models.network.query_head import BINS, QueryHead, survival_logit
+from models.network.spending import spend_losses
 from models.network.transformer import Transformer
 from models.recipe import Size
 from schemas.event import EVENT_TYPES
@@ -92,12 +93,8 @@ def decline_loss(head: QueryHead, outputs: Tensor, declined: Tensor, spend: Tens
         entropy = binary_cross_entropy_with_logits(logit[known], declined[known], reduction="sum")
         total = total + DECLINE_WEIGHT * entropy
     if (known := ~torch.isnan(spend)).any():
-        amounts = spend[known]
-        spent = (amounts > 0).float()
-        off = (torch.log(amounts.clamp(min=1e-3)) - log_mean[known]) * torch.exp(-head.log_width)
-        amount = head.log_width + 0.5 * off * off
-        none = binary_cross_entropy_with_logits(some[known], spent, reduction="sum")
-        total = total + SPEND_WEIGHT * (none + (spent * amount).sum())
+        losses = spend_losses(some[known], log_mean[known], head.log_width, spend[known])
+        total = total + SPEND_WEIGHT * losses.sum()
     return total / len(outputs)
 
 

@@ -15,15 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
 
+from models.network.spending import expected_spend
 from models.recipe import BIN_EDGES, BINS_WITHIN_HORIZON, Size
 from streamer.core.model.features import FEATURES
 
 BINS: Final = len(BIN_EDGES) + 1
-
-LARGEST_LOG: Final = 34.0
-"""Of an amount: beyond the largest that an event may carry."""
 
 
 class FeatureEncoding(nn.Module):
@@ -149,10 +146,10 @@ def survival_logit(hazard_logits: Tensor) -> Tensor:
     return -total - torch.log(1.0 - torch.exp(-total) + 1e-12)
 
 
-def expected_spend(outputs: Tensor, log_width: Tensor) -> Tensor:
-    """Expected amounts ``[queries]`` of ``outputs`` ``[queries, BINS + 3]``: none, or a log-normal one."""
-    log_expected = logsigmoid(outputs[:, BINS + 1]) + outputs[:, BINS + 2] + 0.5 * torch.exp(2.0 * log_width)
-    return torch.exp(log_expected.clamp(max=LARGEST_LOG))
+def foretold_spend(head: QueryHead, outputs: Tensor) -> Tensor:
+    """Expected amounts ``[queries]``, of a ``head`` that foretells decline."""
+    assert head.log_width is not None
+    return expected_spend(outputs[:, BINS + 1], outputs[:, BINS + 2], head.log_width)
 
 
 class Query(nn.Module):
@@ -183,4 +180,4 @@ class Query(nn.Module):
         if self.head.log_width is None:
             return probability
         decline = torch.sigmoid(outputs[:, BINS] * self.decline_level[0] + self.decline_level[1])
-        return probability, decline, self.spend_level * expected_spend(outputs, self.head.log_width)
+        return probability, decline, self.spend_level * foretold_spend(self.head, outputs)

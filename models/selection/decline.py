@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from models.data.examples import Decline, label, nobody_active
 from models.data.histories import Histories
 from models.data.moments import cut_moments
 from models.fit.calibration import fit_level
+from models.fit.rank_correlation import rank_correlation
 from models.fit.training import foretold_decline, outputs_of
 from models.network.network import Network
 from models.recipe import Task
@@ -46,6 +46,5 @@ def judge_decline(network: Network, histories: Histories, task: Task, decline: D
     amounts = ~np.isnan(asked.spend)
     if (asked.spend[amounts] > 0).any():
         actual = asked.spend[amounts].astype(np.float64)
-        ranks = np.corrcoef(rankdata(actual), rankdata(expected[amounts]))
-        figures["spend_spearman"] = float(ranks[0, 1])
+        figures["spend_spearman"] = rank_correlation(actual, expected[amounts])
     return {f"validation_decline_{name}": value for name, value in figures.items()}

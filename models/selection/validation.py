@@ -52,7 +52,6 @@ class Validated(NamedTuple):
     epochs: dict[str, int]
     ablation: tuple[VariantFigures, ...]
     metrics: dict[str, float]
-    decline: dict[str, float]
 
 
 def validate(
@@ -89,10 +88,11 @@ def validate(
     )
     chosen = comparison.chosen
     first = judged[chosen][0]
+    network = fits[0].network(chosen)
     surprise = fits[0].surprise()
     return Validated(
         variant=chosen,
-        network=fits[0].network(chosen),
+        network=network,
         platt=first.platt,
         epochs=fits[0].found,
         ablation=comparison.figures,
@@ -106,8 +106,8 @@ def validate(
                 for name, value in _of_segment(asked.churned[chosen], first.risks[chosen]).items()
             },
             **({} if surprise is None else surprise.metrics),
+            **({} if decline is None else judge_decline(network, histories, task, decline)),
         },
-        decline={} if decline is None else judge_decline(fits[0].network(chosen), histories, task, decline),
     )
 
 

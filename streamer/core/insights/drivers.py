@@ -18,7 +18,7 @@ import numpy.typing as npt
 from schemas.alert import DriverCode
 from streamer.core.alerts.decisions import Driver
 from streamer.core.history.aggregates import AGGREGATES, COLUMN, Aggregates
-from streamer.core.insights.rhythm import Rhythm, Usual
+from streamer.core.insights.rhythm import Figure, Rhythm
 from streamer.core.model.features import features_at
 from streamer.core.model.reference import ReferencePoint, as_ages, from_ages
 
@@ -112,17 +112,17 @@ def log_odds(probability: float) -> float:
 
 def drivers_of(shares: Iterable[float], rhythm: Rhythm, any_event_returns: bool) -> tuple[Driver, ...]:
     """The groups' ``shares`` with the user's figures, the largest share first."""
-    silence: tuple[DriverCode, Usual] = (
+    silence: tuple[DriverCode, Figure] = (
         ("days_since_last_event", rhythm.event_silence)
         if any_event_returns
         else ("days_since_last_purchase", rhythm.purchase_silence)
     )
-    figures: tuple[tuple[DriverCode, Usual], ...] = (
+    figures: tuple[tuple[DriverCode, Figure], ...] = (
         silence,
         ("visit_days_per_month", rhythm.visits),
         ("spending_per_month", rhythm.spending),
         ("days_since_first_event", rhythm.tenure),
-        ("recent_actions", Usual()),
+        ("recent_actions", Figure()),
     )
     drivers = [Driver(code, *figure, share) for (code, figure), share in zip(figures, shares, strict=True)]
     return tuple(sorted(drivers, key=lambda driver: -abs(driver.importance)))

@@ -18,7 +18,7 @@ _MONTH_DAYS: Final = 30.0
 _HALF_LIFE_DAYS: Final = 14.0
 
 
-class Usual(NamedTuple):
+class Figure(NamedTuple):
     """A quantity of the user and what it usually is."""
 
     value: float | None = None
@@ -36,44 +36,44 @@ class Rhythm:
         self._now_ms = now_ms
 
     @property
-    def purchase_silence(self) -> Usual:
+    def purchase_silence(self) -> Figure:
         """Days since the last purchase, and the mean gap between days with purchases."""
         last_ms = self._row.last_purchase_time
         if math.isnan(last_ms):
-            return Usual()
-        return Usual((self._now_ms - last_ms) / DAY_MS, usual_purchase_gap_days(self._row))
+            return Figure()
+        return Figure((self._now_ms - last_ms) / DAY_MS, usual_purchase_gap_days(self._row))
 
     @property
-    def event_silence(self) -> Usual:
+    def event_silence(self) -> Figure:
         """Days since the last event, and the mean gap between days with events."""
         days = self._row.visit_days
         usual = self._row.gap_total / (days - 1.0) if days >= LEAST_DAYS else None
-        return Usual((self._now_ms - self._row.last_time) / DAY_MS, usual)
+        return Figure((self._now_ms - self._row.last_time) / DAY_MS, usual)
 
     @property
-    def visits(self) -> Usual:
+    def visits(self) -> Figure:
         """Days with events a month (30 days): lately, and over the whole history."""
         return self._monthly(self._row.visits_14d, self._row.visit_days)
 
     @property
-    def spending(self) -> Usual:
+    def spending(self) -> Figure:
         """Money a month, less refunds: lately, and over the whole history."""
         return self._monthly(self._row.value_14d, self._row.value)
 
     @property
-    def tenure(self) -> Usual:
+    def tenure(self) -> Figure:
         """Days since the first event; nothing is usual about it."""
-        return Usual((self._now_ms - self._row.first_time) / DAY_MS)
+        return Figure((self._now_ms - self._row.first_time) / DAY_MS)
 
-    def _monthly(self, decayed: float, total: float) -> Usual:
+    def _monthly(self, decayed: float, total: float) -> Figure:
         """Lately: with a half-life of 14 days, over the time that such a sum still counts."""
         tenure = (self._now_ms - self._row.first_time) / DAY_MS
         if tenure < LEAST_TENURE_DAYS:
-            return Usual()
+            return Figure()
         silence = (self._now_ms - self._row.last_time) / DAY_MS
         lately = decayed * 2.0 ** (-silence / _HALF_LIFE_DAYS)
         counted = _HALF_LIFE_DAYS / math.log(2) * (1.0 - 2.0 ** (-tenure / _HALF_LIFE_DAYS))
-        return Usual(_MONTH_DAYS * lately / counted, _MONTH_DAYS * total / tenure)
+        return Figure(_MONTH_DAYS * lately / counted, _MONTH_DAYS * total / tenure)
 
 
 def usual_purchase_gap_days(row: AggregatesRow) -> float | None:

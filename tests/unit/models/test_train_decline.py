@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.bundle.model_card import model_card
 from models.data.histories import Histories, collect
 from models.fit.shop_mean import STRENGTHS_DAYS, shop_mean_of
 from models.loop.epochs import Run
@@ -42,6 +43,7 @@ def test_the_manifest_says_what_is_foretold(bundle: Path) -> None:
     assert 0.0 < metrics["validation_decline_base_rate"] < 1.0
     assert 0.0 <= metrics["validation_decline_auroc"] <= 1.0
     assert metrics["validation_decline_brier"] < 0.5
+    assert "Decline, fewer than half of the usual visit days within 20 days" in model_card(manifest)
 
 
 def test_decline_and_spend_are_asked_with_the_risk(bundle: Path) -> None:

@@ -15,7 +15,7 @@ from streamer.core.history.aggregates import AGGREGATES, advance, empty
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array, tokenise
 from streamer.core.insights.drivers import COALITIONS, GROUPS, importances, log_odds
-from streamer.core.insights.rhythm import Rhythm, Usual, expected_next_purchase_ms
+from streamer.core.insights.rhythm import Figure, Rhythm, expected_next_purchase_ms
 from streamer.core.model.features import features_at
 from streamer.core.model.reference import as_ages, from_ages
 from streamer.inference.risk_model import OnnxRiskModel
@@ -76,24 +76,24 @@ def test_ages_give_the_moments_back() -> None:
 
 def test_last_purchase_41_days_ago_usually_every_9() -> None:
     events = [event(day) for day in (0, 9, 18, 27)]
-    assert rhythm(68, *events).purchase_silence == Usual(41.0, 9.0)
+    assert rhythm(68, *events).purchase_silence == Figure(41.0, 9.0)
 
 
 def test_two_purchases_on_one_day_are_one_purchase_day() -> None:
     events = [event(0), event(0.1), event(8)]
-    assert rhythm(10, *events).purchase_silence == Usual(2.0, None)
+    assert rhythm(10, *events).purchase_silence == Figure(2.0, None)
     assert expected_next_purchase_ms(aggregates(*events).tobytes()) is None
 
 
 def test_who_never_bought_has_no_days_since_the_last_purchase() -> None:
     events = [event(day, "view") for day in (0, 2, 4)]
-    assert rhythm(10, *events).purchase_silence == Usual(None, None)
-    assert rhythm(10, *events).event_silence == Usual(6.0, 2.0)
+    assert rhythm(10, *events).purchase_silence == Figure(None, None)
+    assert rhythm(10, *events).event_silence == Figure(6.0, 2.0)
 
 
 def test_monthly_rates_need_four_weeks() -> None:
     events = [event(day) for day in range(0, 27, 2)]
-    assert rhythm(27, *events).visits == Usual(None, None)
+    assert rhythm(27, *events).visits == Figure(None, None)
     assert rhythm(28, *events).visits.usual == pytest.approx(15.0)
 
 

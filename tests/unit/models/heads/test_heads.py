@@ -11,10 +11,11 @@ import torch
 from models.data.histories import Histories, collect
 from models.data.moments import Moments
 from models.data.outcomes import spend_within
+from models.fit.rank_correlation import rank_correlation
 from models.heads.amounts import spend_examples
 from models.heads.categories import CategoryNames, bucket_names
 from models.heads.fitting import HeadsFit, Hearing, spend_cuts
-from models.heads.judge import judge_spend, log_loss, perplexity, spearman
+from models.heads.judge import judge_spend, log_loss, perplexity
 from models.heads.material import HeadMaterial, recent_of
 from models.heads.next_event import TYPES, NextCategory, NextType
 from models.heads.serving import choose
@@ -169,7 +170,11 @@ def test_figures_of_spend() -> None:
     assert right.top_decile == pytest.approx(180 / 500)
     assert right.total == pytest.approx(520 / 500)
     assert judge_spend(actual, -actual).gini < 0
-    assert spearman(np.array([1.0, 2.0, 2.0, 9.0]), np.array([1.0, 5.0, 5.0, 7.0])) == pytest.approx(1.0)
+
+
+def test_equal_values_share_a_rank() -> None:
+    first, second = np.array([1.0, 2.0, 2.0, 9.0]), np.array([1.0, 5.0, 5.0, 7.0])
+    assert rank_correlation(first, second) == pytest.approx(1.0)
 
 
 def test_log_loss_and_perplexity() -> None:
@@ -229,7 +234,7 @@ def test_heads_learn_habits_and_those_that_are_deaf_keep_the_sequence_out() -> N
     asked = spend_examples(histories, cut, task.horizon_ms, task.active_ms)
     hidden = material.hidden(asked.moments.event)
     expected = heads.spend.expected(hidden, torch.from_numpy(asked.features)).detach().numpy()
-    assert spearman(asked.spend, expected.astype(np.float64)) > 0.85
+    assert judge_spend(asked.spend, expected.astype(np.float64)).spearman > 0.85
 
 
 def test_too_few_amounts_teach_nothing_of_spending() -> None:
