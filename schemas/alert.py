@@ -10,7 +10,15 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from schemas.event import EVENT_TYPES
-from schemas.parts import Evidence, ModelReference, Probability, Timestamp
+from schemas.parts import (
+    Absence,
+    Evidence,
+    ExpectedLossMessage,
+    ModelReference,
+    Probability,
+    Timestamp,
+    UsualMessage,
+)
 
 Transition = Literal["raised", "escalated", "deescalated", "resolved"]
 AlertType = Literal[
@@ -54,7 +62,15 @@ class Risk(Struct, frozen=True):
 
     probability: Probability
     horizon_days: Annotated[float, Meta(gt=0)]
-    definition: Annotated[str, Meta(examples=["no purchase within 28 days"])]
+    definition: Annotated[
+        str,
+        Meta(
+            examples=[
+                "no purchase within 28 days",
+                "fewer than half of this customer's usual visits within 56 days",
+            ]
+        ),
+    ]
     reference: Probability | None = None
 
 
@@ -113,7 +129,12 @@ class NextBestAction(Struct, frozen=True):
 
 
 class AlertData(Struct, frozen=True, kw_only=True):
-    """One revision of one alert."""
+    """One revision of one alert.
+
+    ``usual`` is null below four visits, as are ``overdue``, the usual gaps since the last visit, and
+    ``expected_loss``, which is null also where amounts are not known. These and ``absence`` are told where
+    the risk is that of a decline.
+    """
 
     alert_id: Annotated[str, Meta(min_length=1)]
     revision: Annotated[int, Meta(ge=1, description="from 1, without gaps")]
@@ -124,6 +145,10 @@ class AlertData(Struct, frozen=True, kw_only=True):
     last_event_at: Timestamp
     silent_for_s: Annotated[int, Meta(ge=0)]
     reason: AlertReason
+    usual: UsualMessage | None = None
+    overdue: Annotated[float, Meta(ge=0)] | None = None
+    expected_loss: ExpectedLossMessage | None = None
+    absence: Absence | None = None
     drivers: Annotated[tuple[DriverMessage, ...], Meta(max_length=MAX_DRIVERS)] = ()
     expected_next_purchase_at: Timestamp | None = None
     expected_value: ExpectedValue | None = None

@@ -27,3 +27,32 @@ class Evidence(Struct, frozen=True, gc=False):
     topic: str
     partition: Annotated[int, Meta(ge=0)]
     offset: Annotated[int, Meta(ge=0)]
+
+
+class UsualMessage(Struct, frozen=True):
+    """What is usual for the user, as of the last visit: a visit is a day with an event of the churn kind.
+
+    A month has 30 days; ``gap_days`` lie between two visits, a day at least.
+    """
+
+    visits_per_month: Annotated[float, Meta(ge=0)]
+    spend_per_month: Annotated[float, Meta(ge=0)]
+    gap_days: Annotated[float, Meta(ge=1)]
+
+
+class ExpectedLossMessage(Struct, frozen=True):
+    """Money that the user is expected to spend less than usual within so many days.
+
+    ``currency`` is the deployment's, null where its settings name none.
+    """
+
+    amount: float
+    currency: str | None
+    days: Annotated[float, Meta(gt=0)]
+
+
+class Absence(Struct, frozen=True):
+    """How likely it is that the user gives no sign of life within the horizon."""
+
+    probability: Probability
+    horizon_days: Annotated[float, Meta(gt=0)]

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.core.history.calendar import Calendar
+from streamer.core.model.answers import Answers
+from streamer.core.model.decline import DeclineTerms
 from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 from streamer.core.model.reference import ReferencePoint
 from streamer.core.model.risk_model import Encoding, RiskModel
@@ -28,6 +30,7 @@ class FeatureRiskModel:
     ring_tokens: int
     calendar: Calendar
     reference: ReferencePoint | None = None
+    decline: DeclineTerms | None = None
 
     @property
     def identity(self) -> bytes:
@@ -42,9 +45,9 @@ class FeatureRiskModel:
         self,
         hidden: npt.NDArray[np.float32],  # noqa: ARG002 - the protocol's
         features: npt.NDArray[np.float32],
-    ) -> npt.NDArray[np.float64]:
+    ) -> Answers:
         """See :class:`~streamer.core.model.risk_model.RiskModel`."""
-        return self.risk(features)
+        return Answers(self.risk(features))
 
     def outlook(
         self,

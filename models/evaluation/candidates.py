@@ -35,7 +35,7 @@ def of_model(model: RiskModel, progress: Callable[[int], None]) -> Candidate:
         for start in range(0, len(cut.event), _USERS_AT_ONCE):
             part = slice(start, start + _USERS_AT_ONCE)
             hidden = model.encode(encodings_of(cut, part, model.ring_tokens))
-            answers[part] = model.query(hidden, cut.features[part])
+            answers[part] = model.query(hidden, cut.features[part]).absence
             progress(len(hidden))
         return answers
 

@@ -37,6 +37,8 @@ ARENA_REBUILD_NAMES: Final[Mapping[ArenaPrecision, str]] = {
 
 Count = Annotated[int, Meta(ge=1)]
 
+Amount = Annotated[float, Meta(gt=0)]
+
 SilenceSeconds = Annotated[int, Meta(ge=1, le=315_360_000)]
 """Of a risk curve's step: ten years at most."""
 
@@ -78,15 +80,23 @@ class ChurnDefinition(Struct, frozen=True):
 
 
 class BandEdges(Struct, frozen=True):
-    """Lowest probability of each band: ascending, none of them 0 or 1."""
+    """Lowest risk of each band, a probability: ascending, none of them 0 or 1."""
 
     watch: Probability
     high: Probability
     critical: Probability
 
 
+class BandAmounts(Struct, frozen=True):
+    """Lowest expected loss of each band, in the currency of the data: ascending."""
+
+    watch: Amount
+    high: Amount
+    critical: Amount
+
+
 class BandAlerts(Struct, frozen=True):
-    """How often a week a risk first reached each band on the validation data, of all users."""
+    """How often a week each band was first reached on the validation data, of all users."""
 
     watch: Annotated[float, Meta(ge=0)]
     high: Annotated[float, Meta(ge=0)]
@@ -158,6 +168,39 @@ class DeclineOutputs(Struct, frozen=True, kw_only=True):
     spend_scale: Annotated[float, Meta(gt=0)]
 
 
+LossMethod = Literal["decline", "absence", "spend"]
+"""How a customer's expected loss is found. The usual spend of the window times the probability of a decline,
+or of absence; or the usual spend less what is expected to be spent.
+"""
+
+
+class LossFigures(Struct, frozen=True, kw_only=True):
+    """What alerts by one method would have been worth on the validation data.
+
+    ``shortfall``: money an alert, against the shop's level. ``behind``: how much less that is than by the
+    best method, with its standard error.
+    """
+
+    method: LossMethod
+    shortfall: float
+    behind: float
+    behind_error: float
+
+
+class ExpectedLoss(Struct, frozen=True, kw_only=True):
+    """How expected loss is found, in money over the window, and where bands begin that go by it.
+
+    ``scale``: what it is multiplied with, so that it is what was lost by those who were asked about last.
+    ``methods``: of all, the simplest first; empty where they were not compared.
+    """
+
+    method: LossMethod
+    scale: Amount
+    edges: BandAmounts
+    alerts_a_week: Annotated[BandAlerts | None, Meta(description="null: not measured")] = None
+    methods: tuple[LossFigures, ...] = ()
+
+
 class AlertHeads(Struct, frozen=True):
     """What the outputs of the alert graph mean.
 
@@ -187,6 +230,12 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ]
     horizon_days: Annotated[float, Meta(gt=0)]
     churn_definition: ChurnDefinition
+    definition: Annotated[Definition, Meta(description="of who is being lost: what risk is about")] = (
+        "absence"
+    )
+    window_days: Annotated[
+        Annotated[float, Meta(gt=0)] | None, Meta(description="within which a decline shows; null: absence")
+    ] = None
     time_zone: Annotated[str, Meta(min_length=1, description="IANA name", examples=["UTC"])]
     band_edges: BandEdges
     band_alerts_a_week: Annotated[BandAlerts | None, Meta(description="null: not measured")] = None
@@ -202,6 +251,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     calibration: Calibration
     reference: Annotated[Reference | None, Meta(description="null: alerts have no drivers")] = None
     decline: Annotated[DeclineOutputs | None, Meta(description="null: not foretold")] = None
+    expected_loss: Annotated[ExpectedLoss | None, Meta(description="null: amounts are not known")] = None
     alert: Annotated[AlertHeads | None, Meta(description="null: the bundle has no alert graph")] = None
     metrics: dict[str, float]
     variant: Annotated[VariantName | None, Meta(description="what is served; null: not compared")] = None
@@ -212,6 +262,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ]
     opset: Count
     libraries: Annotated[dict[str, str], Meta(description="versions of what trained and exported it")]
+
+    @property
+    def risk_days(self) -> float:
+        """Within which the risk says that something happens: the window of decline, or absence's horizon."""
+        return self.horizon_days if self.window_days is None else self.window_days
 
 
 _DECODER: Final = msgspec.json.Decoder(Manifest)
@@ -240,15 +295,29 @@ def decode_manifest(data: bytes, origin: str) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{origin} is not a bundle's manifest: {error}. Train the bundle again.") from error
     _check_order(manifest, origin)
+    _check_definition(manifest, origin)
     return manifest
+
+
+def _check_definition(manifest: Manifest, origin: str) -> None:
+    """Refuse a manifest that names decline and does not say what the graph tells of it."""
+    needed = manifest.definition == "decline" or manifest.expected_loss is not None
+    if needed and (manifest.decline is None or manifest.window_days != manifest.decline.window_days):
+        raise BundleError(
+            f"{origin}: its definition is decline, within a window of {manifest.window_days} days, and "
+            "`decline` does not describe the outputs for that. Train the bundle again."
+        )
 
 
 def _check_order(manifest: Manifest, origin: str) -> None:
     """Refuse what would make a risk curve or a band of nothing: steps or edges that do not ascend."""
     edges = msgspec.structs.astuple(manifest.band_edges)
+    loss = manifest.expected_loss
+    amounts = () if loss is None else msgspec.structs.astuple(loss.edges)
     for field, values, wanted in (
         ("silence_grid_s", manifest.silence_grid_s, "each step must be longer than the one before it"),
         ("band_edges", (0.0, *edges, 1.0), "watch, high and critical must ascend between 0 and 1"),
+        ("expected_loss.edges", amounts, "watch, high and critical must ascend"),
     ):
         if any(after <= before for before, after in pairwise(values)):
             raise BundleError(f"{origin}: {field} does not ascend: {wanted}. Train the bundle again.")

@@ -120,6 +120,7 @@ def last_decisions(
         now_ms=now_ms,
         last_ms=state.last_ms,
         risk=state.risk,
+        signal=state.signal,
         active_days=state.active_days,
         reason="erased",
         calendar=calendar,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,8 +18,20 @@ from streamer.core.history.token import PURCHASE, as_array, newest_action
 STATE_VERSION = 3
 
 _LAST_TIME = alone("last_time")
+_LAST_PURCHASE = alone("last_purchase_time")
 _VISIT_DAYS = alone("visit_days")
 NO_AGGREGATES: bytes = empty(1).tobytes()
+
+
+class Scores(NamedTuple):
+    """What a model makes of a user at a moment; see :class:`UserState`."""
+
+    risk: float
+    absence: float
+    loss: float
+    signal: float
+    usual_visit_days: float
+    usual_spend: float
 
 
 class UserState(msgspec.Struct, array_like=True, gc=False):
@@ -27,8 +40,16 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     Aggregates are packed float64 columns (:mod:`streamer.core.history.aggregates`): ``base`` of all that left
     the ring, empty while nothing has, ``running`` of the whole history. ``placed`` counts the tokens ever
     placed in the ring. ``hidden`` (packed float32) is what the model named ``model`` made of the newest
-    token. ``risk`` is the newest risk and ``scored_ms`` its moment. ``curve`` (packed float64) is empty until
-    the user has been silent for the first step of the grid. ``offset`` is that of the newest record applied.
+    token. ``offset`` is that of the newest record applied.
+
+    As of ``scored_ms``: ``risk``, by the model's definition of who is being lost, ``absence``, the
+    probability of no event within the horizon, ``loss``, the money expected to be lost, and ``signal``, that
+    of them which alerts go by. ``usual_visit_days`` and ``usual_spend`` are a day's. Each is NaN where it is
+    not known.
+
+    ``curve`` and ``signal_curve`` (packed float32) are absence and the signal at the silence grid's steps:
+    the first is empty until the user has been silent for the first of them, the second also where the first
+    is what alerts go by.
     """
 
     version: int = STATE_VERSION
@@ -45,6 +66,12 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     curve: bytes = b""
     deadline_ms: int = 0
     alert_state: AlertState = msgspec.field(default_factory=AlertState)
+    absence: float = math.nan
+    loss: float = math.nan
+    signal: float = math.nan
+    usual_visit_days: float = math.nan
+    usual_spend: float = math.nan
+    signal_curve: bytes = b""
 
     @property
     def past(self) -> bytes:
@@ -71,14 +98,50 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
         self.base = count_late(np.frombuffer(self.past)[np.newaxis], late).tobytes()
         self.running = count_late(np.frombuffer(self.running)[np.newaxis], late).tobytes()
 
-    def risk_curve(self) -> list[float]:
+    def last_visit_ms(self, any_event_returns: bool) -> int:
+        """When the user last gave the sign of life whose absence is churn, epoch ms; 0 if never."""
+        if any_event_returns:
+            return self.last_ms
+        bought_ms = float(_LAST_PURCHASE.unpack_from(self.running)[0])
+        return 0 if math.isnan(bought_ms) else int(bought_ms)
+
+    def scores(self) -> Scores:
+        """As of ``scored_ms``."""
+        return Scores(
+            self.risk, self.absence, self.loss, self.signal, self.usual_visit_days, self.usual_spend
+        )
+
+    def note(self, scores: Scores) -> None:
+        """Take ``scores`` for those of the user."""
+        self.risk, self.absence, self.loss, self.signal, self.usual_visit_days, self.usual_spend = scores
+
+    @property
+    def gap_days(self) -> float:
+        """Days that usually lie between two visits, a day at least."""
+        return max(1.0, 1.0 / self.usual_visit_days)
+
+    def drop_curves(self) -> None:
+        """Forget what belonged to a silence that is over, or to another model."""
+        self.curve = self.signal_curve = b""
+
+    def absence_curve(self) -> list[float]:
         """Probabilities at the silence grid's steps, empty while the user is not silent."""
-        return np.frombuffer(self.curve).tolist()
+        return _floats(self.curve)
+
+    def followed_curve(self) -> list[float]:
+        """What alerts go by at the silence grid's steps."""
+        return _floats(self.signal_curve or self.curve)
+
+
+def _floats(packed: bytes) -> list[float]:
+    return np.frombuffer(packed, np.float32).astype(np.float64).tolist()
 
 
 def _estimate_usual(state: UserState) -> None:
     """Give a state of version 2 the decayed sums that it lacks, where the rates of the last weeks go on."""
     state.base, state.running = with_usual(state.base), with_usual(state.running)
+    state.curve = np.frombuffer(state.curve).astype(np.float32).tobytes()
+    state.absence = state.signal = state.risk
 
 
 UPGRADES: Mapping[int, Callable[[UserState], None]] = {2: _estimate_usual}

@@ -69,11 +69,14 @@ def _of_heads(bundle: Bundle, history: GoldenHistory) -> float:
     aggregates = np.repeat(fold(empty(1), [tokens], model.calendar), len(silences), axis=0)
     features = features_at(aggregates, float(tokens["time"][-1]) + silences)
     hidden = np.repeat(model.encode([newest]), len(silences), axis=0)
-    probabilities, *decline = model.answers(hidden, features)
-    worst = _deviation(probabilities, history.probabilities)
-    if decline and history.decline is not None:
-        expected = (history.decline.probabilities, history.decline.spend)
-        worst = max(worst, *(_deviation(*pair) for pair in zip(decline, expected, strict=True)))
+    answers = model.query(hidden, features)
+    worst = _deviation(answers.absence, history.probabilities)
+    if answers.decline is not None and answers.spend is not None and history.decline is not None:
+        worst = max(
+            worst,
+            _deviation(answers.decline, history.decline.probabilities),
+            _deviation(answers.spend, history.decline.spend),
+        )
     if model.alert_graph is not None and history.alert is not None:
         rings = [newest.ring] * len(silences)
         worst = max(worst, _of_alert(model.alert_graph, hidden, features, rings, history.alert))

@@ -11,11 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from schemas.bundle.manifest import Manifest
+from schemas.units import DAY_MS
 from streamer.core.history.aggregates import AGGREGATES
 from streamer.core.history.calendar import Calendar
+from streamer.core.history.usual import ShopMean
+from streamer.core.model.answers import Answers
+from streamer.core.model.decline import DeclineTerms, LossTerms
 from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 from streamer.core.model.reference import ReferencePoint
 from streamer.core.model.risk_model import Encoding
@@ -43,6 +49,7 @@ class OnnxRiskModel:
 
     def __init__(self, bundle: Bundle, arena_users: int) -> None:
         self.bundle = bundle
+        self._decline = _decline_terms(bundle.manifest)
         self._reference = _reference_point(bundle)
         self._slots = Slots(arena_users)
         self._cache = ArenaCache(bundle.transformer, bundle.manifest, arena_users)
@@ -81,6 +88,11 @@ class OnnxRiskModel:
         """The bundle's typical active customer."""
         return self._reference
 
+    @property
+    def decline(self) -> DeclineTerms | None:
+        """The bundle's idea of decline, where that is its definition of who is being lost."""
+        return self._decline
+
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         """Hidden vectors ``[asked, width]``, user by user, the newest last; a user at most once a call."""
         if len(encodings) > self._users_at_once:
@@ -103,20 +115,8 @@ class OnnxRiskModel:
             return [NO_OUTLOOK for _ in rings]
         return self.alert_graph.outlook(hidden, features, rings)
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
-        """Probability ``[queries]`` of no event of the churn kind within the horizon."""
-        return self.answers(hidden, features)[0]
-
-    def answers(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
-        """All that the query graph tells, ``[outputs, queries]``.
-
-        The probability first; where the bundle foretells decline also that of a decline within the window,
-        and the amount expected in it.
-        """
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
+        """All that the query graph tells of each query."""
         outputs, known = len(self.bundle.query.get_outputs()), len(self.bundle.manifest.features)
         answers = np.empty((outputs, len(hidden)), np.float64)
         for start in range(0, len(hidden), QUERY_BATCH):
@@ -125,7 +125,7 @@ class OnnxRiskModel:
             found = cast(list[npt.NDArray[np.float32]], self.bundle.query.run(None, inputs))
             for answer, values in zip(answers, found, strict=True):
                 answer[part] = values[: part.stop - part.start]
-        return answers
+        return Answers(*answers)
 
     def forget(self, user_ids: Iterable[str]) -> None:
         """Drop the cache of these users; on a GPU what was in it is gone once its slots are next filled."""
@@ -191,6 +191,18 @@ class OnnxRiskModel:
             unasked = runs.tokens[users] - runs.asked[users]
             wanted = done >= unasked
             hidden[(runs.answers[users] + done - unasked)[wanted]] = found[wanted]
+
+
+def _decline_terms(manifest: Manifest) -> DeclineTerms | None:
+    outputs, loss = manifest.decline, manifest.expected_loss
+    if outputs is None or manifest.definition == "absence":
+        return None
+    return DeclineTerms(
+        round(outputs.window_days * DAY_MS),
+        ShopMean(*msgspec.structs.astuple(outputs.usual)),
+        manifest.churn_definition.types,
+        None if loss is None else LossTerms(loss.method, loss.scale),
+    )
 
 
 def _reference_point(bundle: Bundle) -> ReferencePoint | None:

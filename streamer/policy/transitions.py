@@ -93,7 +93,9 @@ def _standing(level: int, unsent: Any = None, **changed: Any) -> AlertState:
 def _situation(risk: float, **changed: Any) -> Situation:
     now_ms = changed.pop("now_ms", _NOON_MS)
     last_ms = now_ms - changed.pop("silent_ms", 10 * DAY_MS)
-    return Situation("u", 0, 0, now_ms, last_ms, risk, 5, "silence", UTC, open_ms=now_ms)._replace(**changed)
+    return Situation("u", 0, 0, now_ms, last_ms, risk, risk, 5, "silence", UTC, open_ms=now_ms)._replace(
+        **changed
+    )
 
 
 def _ask(

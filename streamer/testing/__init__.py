@@ -20,11 +20,12 @@ after a crash. :class:`StageDriver` is the whole stage of a worker: records in a
 out as consumers read them.
 """
 
-from streamer.testing.fixed_model import FixedModel
+from streamer.testing.fixed_model import FixedDeclineModel, FixedModel
 from streamer.testing.partition_driver import PartitionDriver, Snapshot, partition_events
 from streamer.testing.stage_driver import ProcessedBatch, StageDriver
 
 __all__ = [
+    "FixedDeclineModel",
     "FixedModel",
     "PartitionDriver",
     "ProcessedBatch",

@@ -12,6 +12,9 @@ from schemas.units import DAY_MS
 from streamer.core.history.aggregates import AGGREGATES
 from streamer.core.history.calendar import UTC, Calendar
 from streamer.core.history.token import TOKEN_BYTES, as_array, place
+from streamer.core.history.usual import ShopMean
+from streamer.core.model.answers import Answers
+from streamer.core.model.decline import DeclineTerms, LossTerms
 from streamer.core.model.features import FEATURES
 from streamer.core.model.outlook import Likely, Outlook
 from streamer.core.model.reference import ReferencePoint
@@ -35,6 +38,10 @@ def one_by_one(encodings: Sequence[Encoding], ring_tokens: int) -> Iterator[Enco
             yield Encoding(whole.user_id, ring, whole.position - later, before, whole.appended)
 
 
+def _probability(logit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return (1.0 / (1.0 + np.exp(-logit))).astype(np.float32).astype(np.float64)
+
+
 class FixedModel:
     """Risk rises with silence, faster for users who came often; carts emptied raise it at once.
 
@@ -46,6 +53,7 @@ class FixedModel:
     calendar: Calendar = UTC
     silence_grid_ms = tuple(int(days * DAY_MS) for days in (1, 2, 4, 8, 16, 32, 64))
     ring_tokens = 8
+    decline: DeclineTerms | None = None
     reference = ReferencePoint(2.0 * DAY_MS, np.ones(len(AGGREGATES)), np.array([0, 4, 0, 0], np.float32))
 
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
@@ -56,16 +64,19 @@ class FixedModel:
             rows.append([np.mean(types == 4), encoding.position % 10, before, len(encoding.ring)])
         return np.array(rows, dtype=np.float32)
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
+        """Of single precision, as a graph's answers are."""
         silence = features[:, _SILENCE].astype(np.float64)
         rate = features[:, _RATE].astype(np.float64)
         emptied = hidden[:, 0].astype(np.float64)
         # Not a matrix product: its last bit depends on how many rows it is given.
         detail = (hidden[:, 1:].astype(np.float64) * (1e-3, 1e-6, 1e-7)).sum(axis=1)
         logit = -3.0 + 1.3 * silence + 0.3 * silence * rate + 3.0 * emptied + detail
-        return 1.0 / (1.0 + np.exp(-logit))
+        absence = _probability(logit)
+        if self.decline is None:
+            return Answers(absence)
+        spend = np.float32(20.0) / (1.0 + features[:, _SILENCE])
+        return Answers(absence, _probability(0.8 * logit - 0.4 * rate), spend.astype(np.float64))
 
     def outlook(
         self,
@@ -90,3 +101,12 @@ class FixedModel:
 
     def forget(self, user_ids: Iterable[str]) -> None:
         """Nothing is cached."""
+
+
+class FixedDeclineModel(FixedModel):
+    """Also foretells who declines, and what is spent; alerts may go by the money expected to be lost."""
+
+    identity = b"fixed-02"
+    decline: DeclineTerms | None = DeclineTerms(
+        56 * DAY_MS, ShopMean(0.1, 10.0, 2.0, 20.0), "purchase", LossTerms("decline", 0.5)
+    )

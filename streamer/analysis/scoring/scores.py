@@ -27,19 +27,17 @@ class UserScore(Struct, frozen=True):
 
 
 def scores_at(
-    users: Mapping[str, UserState], moments_ms: Mapping[str, int], model: RiskModel, horizon_days: float
+    users: Mapping[str, UserState], moments_ms: Mapping[str, int], model: RiskModel, days: float
 ) -> list[UserScore]:
-    """The users' risks, each at its own moment (epoch ms, not before the user's last event).
+    """The users' risks within so many ``days``, each at its own moment (epoch ms, from the last event on).
 
     Highest risk first, equal risks by user id. The states' own risks are set to the result.
     """
     requests = iter([RiskAt(user_id, state, moments_ms[user_id]) for user_id, state in users.items()])
     while asked := list(islice(requests, _USERS_AT_ONCE)):
-        answer_risks(asked, model)
+        answer_risks(asked, model, "probability")
     scores = [
-        UserScore(
-            user_id, round(state.risk, PROBABILITY_DECIMALS), horizon_days, format_timestamp(state.last_ms)
-        )
+        UserScore(user_id, round(state.risk, PROBABILITY_DECIMALS), days, format_timestamp(state.last_ms))
         for user_id, state in users.items()
     ]
     return sorted(scores, key=lambda score: (-score.risk, score.user_id))

@@ -101,7 +101,7 @@ def _scores(
     users = partition.users()
     model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
     moments = dict.fromkeys(users, at_ms)
-    return scores_at(users, moments, model, bundle.manifest.horizon_days), len(records)
+    return scores_at(users, moments, model, bundle.manifest.risk_days), len(records)
 
 
 def _show(scores: Sequence[UserScore]) -> None:

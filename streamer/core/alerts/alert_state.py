@@ -25,7 +25,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
 class AlertState(msgspec.Struct, array_like=True, gc=False):
     """What the policy remembers of a user. Moments are epoch milliseconds, 0 for none.
 
-    ``leaning_ms``: since when the risk has belonged to another band than the episode's, ``leaning_up``
+    ``leaning_ms``: since when the signal has belonged to another band than the episode's, ``leaning_up``
     whether to a higher one. ``obstacle``: why a raise is withheld, as last put on record. ``rank_ms``: the
     day's end at which the raise competes for the budget. ``closed_ms``: when the last alert was resolved.
     ``raised_ms``: moments of the alerts sent within a week. ``stamp`` names the policy and the model that
@@ -48,15 +48,23 @@ class AlertState(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no alert is open and none is on its way, so that there is nothing to close or take back."""
-        return self.episode is None and self.obstacle is None and not self.leaning_ms and not self.rank_ms
+        """Whether no alert is open and none is on its way, so that there is nothing to close or take back.
+
+        Nor is there where nothing is usual yet: that goes with the next visit.
+        """
+        return (
+            self.episode is None
+            and (self.obstacle is None or self.obstacle == "no_usual")
+            and not self.leaning_ms
+            and not self.rank_ms
+        )
 
     def lean(self, up: bool, now_ms: int) -> int:
-        """Note that the risk belongs to a higher or lower band now; returns since when it does."""
+        """Note that the signal belongs to a higher or lower band now; returns since when it does."""
         if not self.leaning_ms or self.leaning_up != up:
             self.leaning_ms, self.leaning_up = now_ms, up
         return self.leaning_ms
 
     def settle(self) -> None:
-        """The risk belongs to the episode's band, or to none without one."""
+        """The signal belongs to the episode's band, or to none without one."""
         self.leaning_ms, self.obstacle, self.rank_ms = 0, None, 0

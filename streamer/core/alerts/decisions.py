@@ -10,7 +10,9 @@ from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 Transition = Literal["raised", "escalated", "deescalated", "resolved"]
 Reason = Literal["crossed", "silence", "purchase", "recovered", "expired", "erased", "late_event"]
 Action = Literal["sent", "suppressed", "held_out", "overtaken", "backfill"]
-Obstacle = Literal["cooldown", "cap", "budget", "not_eligible", "churned", "holdout", "lag", "alerts_from"]
+Obstacle = Literal[
+    "cooldown", "cap", "budget", "not_eligible", "no_usual", "churned", "holdout", "lag", "alerts_from"
+]
 
 
 class Driver(NamedTuple):
@@ -22,12 +24,25 @@ class Driver(NamedTuple):
     importance: float
 
 
+class UsualFigures(NamedTuple):
+    """What is usual for a user: visit days and spend a day, and the days between two visits.
+
+    ``overdue``: usual gaps since the last visit.
+    """
+
+    visit_days: float
+    spend: float
+    gap_days: float
+    overdue: float
+
+
 class Decision(NamedTuple):
     """One decision of the policy; it is an alert where ``action`` is ``sent``.
 
     ``transition`` is what was, or would have been, sent, and ``reason`` what brought it about;
     ``obstacle`` says why it was not sent. ``alert_id`` and ``revision`` belong to what was sent. Times are
     epoch milliseconds; ``level`` 1 is the lowest band; ``offset`` is that of the user's newest record.
+    ``absence``, ``loss`` and ``usual`` come with all alerts sent by a model that foretells decline.
     ``drivers``, the most important first, and ``outlook`` come with alerts that are open;
     ``next_purchase_ms``, when the next purchase is due, with all alerts sent, where it is known.
     """
@@ -47,6 +62,9 @@ class Decision(NamedTuple):
     drivers: tuple[Driver, ...] = ()
     outlook: Outlook = NO_OUTLOOK
     next_purchase_ms: int | None = None
+    absence: float | None = None
+    loss: float | None = None
+    usual: UsualFigures | None = None
 
 
 class Moment(NamedTuple):

@@ -7,6 +7,7 @@ their cause.
 
 from __future__ import annotations
 
+import math
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -17,10 +18,12 @@ from streamer.core.history.calendar import Calendar
 
 
 class Situation(NamedTuple):
-    """A user at a moment. ``held``: the partition lags, so raises and escalations wait.
+    """A user at a moment. ``signal``: what alerts go by, NaN where it is not known. ``held``: the partition
+    lags, so raises and escalations wait.
 
     ``granted``: whether the raise won a place in the day's budget, ``None`` before it has competed.
-    ``open_ms``: days, those of ``calendar``, that ended by then have spent their budget.
+    ``open_ms``: days, those of ``calendar``, that ended by then have spent their budget. ``overdue_ms``: from
+    when on the user is so overdue that an alert may be raised.
     """
 
     user_id: str
@@ -29,12 +32,14 @@ class Situation(NamedTuple):
     now_ms: int
     last_ms: int
     risk: float
+    signal: float
     active_days: int
     reason: Reason
     calendar: Calendar
     open_ms: int
     held: bool = False
     granted: bool | None = None
+    overdue_ms: int = 0
 
 
 class Verdict(NamedTuple):
@@ -49,8 +54,14 @@ class Verdict(NamedTuple):
 
 
 def consider(alert_state: AlertState, now: Situation, policy: Policy) -> Verdict:
-    """Follow the risk: raise, escalate, de-escalate or resolve as recovered, or say when to ask again."""
-    target = policy.level_from(alert_state.level, now.risk)
+    """Follow the signal: raise, escalate, de-escalate or resolve as recovered, or say when to ask again."""
+    if math.isnan(now.signal):
+        return _unknown(alert_state, now, policy)
+    target = policy.level_from(alert_state.level, now.signal)
+    if target > 0 and alert_state.episode is None and now.now_ms < now.overdue_ms:
+        overtaken = _overtaken(alert_state, now)
+        alert_state.settle()
+        return Verdict(overtaken, again_ms=now.overdue_ms)
     if target == alert_state.level:
         overtaken = _overtaken(alert_state, now)
         alert_state.settle()
@@ -76,6 +87,17 @@ def resolve(alert_state: AlertState, now: Situation) -> tuple[Decision, ...]:
     alert_state.episode = None
     alert_state.closed_ms = max(now.now_ms, episode.changed_ms)
     return _transition(episode, now, "resolved", episode.level)
+
+
+def _unknown(alert_state: AlertState, now: Situation, policy: Policy) -> Verdict:
+    """Nothing is usual for the user yet: an alert ends, and in silence it is put on record that none
+    begins."""
+    if alert_state.episode is not None:
+        return Verdict(resolve(alert_state, now._replace(reason="recovered")))
+    eligible = now.active_days >= policy.least_active_days and now.now_ms - now.last_ms < policy.horizon_ms
+    if now.reason == "silence" and eligible:
+        return _withhold(alert_state, now, 1, "no_usual", None)
+    return Verdict()
 
 
 def _raise(alert_state: AlertState, now: Situation, level: int, policy: Policy) -> Verdict:

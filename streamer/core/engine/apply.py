@@ -42,6 +42,7 @@ def apply(
     ``states``: every user with an arrival or a due deadline, ``None`` for a new one; the values are
     updated in place.
     """
+    alert_by = context.policy.alert_by
     taken = take_fast_path(states, grouped, context, model)
     processes = {
         user_id: _process_of(user_id, state, taken.get(user_id), grouped, context)
@@ -60,9 +61,9 @@ def apply(
                 processed[user_id] = stop.value
         by_kind = _by_kind(requests)
         competing += by_kind.ranks
-        answer_places(by_kind.places, model)
-        answer_curves(by_kind.curves, model)
-        answer_risks(by_kind.risks, model)
+        answer_places(by_kind.places, model, alert_by)
+        answer_curves(by_kind.curves, model, alert_by)
+        answer_risks(by_kind.risks, model, alert_by)
         answer_explanations(by_kind.explanations, model)
         waiting = [request.user_id for request in requests if type(request) is not Rank]
         if not waiting and competing:

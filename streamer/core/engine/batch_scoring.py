@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
 
 import numpy as np
@@ -16,13 +17,14 @@ from streamer.core.history.token import TOKEN_BYTES, as_array, place
 from streamer.core.insights.drivers import COALITIONS, coalitions, drivers_of, importances
 from streamer.core.insights.outlook import known_outlook
 from streamer.core.insights.rhythm import Rhythm
+from streamer.core.model.assessment import AlertBy, Assessment, assess
 from streamer.core.model.features import features_at
 from streamer.core.model.risk_model import Encoding, RiskModel
-from streamer.core.user_state import UserState
+from streamer.core.user_state import Scores, UserState
 
 
-def answer_places(places: Sequence[PlaceToken], model: RiskModel) -> None:
-    """Bring aggregates, hidden vectors and risks up to each user's newest token."""
+def answer_places(places: Sequence[PlaceToken], model: RiskModel, alert_by: AlertBy) -> None:
+    """Bring aggregates, hidden vectors and scores up to each user's newest token."""
     if not places:
         return
     identity = model.identity
@@ -39,11 +41,11 @@ def answer_places(places: Sequence[PlaceToken], model: RiskModel) -> None:
         _count_anew([request.state for request in places if request.user_id in stale], model.calendar)
     _encode([(request.user_id, request.state) for request in places], stale, model)
     states = [request.state for request in places]
-    _query_now(states, np.array([state.last_ms for state in states], dtype=np.float64), model)
+    _score(states, np.array([state.last_ms for state in states], dtype=np.float64), model, alert_by)
 
 
-def answer_curves(curves: Sequence[Curve], model: RiskModel) -> None:
-    """Ask for every user's risk at every step of the silence grid, in one query."""
+def answer_curves(curves: Sequence[Curve], model: RiskModel, alert_by: AlertBy) -> None:
+    """Ask about every user at every step of the silence grid, in one query."""
     if not curves:
         return
     _refresh([(request.user_id, request.state) for request in curves], model)
@@ -51,18 +53,24 @@ def answer_curves(curves: Sequence[Curve], model: RiskModel) -> None:
     grid = np.array(model.silence_grid_ms, dtype=np.float64)
     last = np.array([request.state.last_ms for request in curves], dtype=np.float64)
     moments = (last[:, np.newaxis] + grid).reshape(-1)
-    risks = _query([request.state for request in curves], steps, moments, model).reshape(-1, steps)
-    for request, curve in zip(curves, packed_rows(risks), strict=True):
-        request.state.curve = curve
+    states = [request.state for request in curves]
+    asked = assess(model, stacked([state.running for state in states]), _hidden(states), moments, steps)
+    for state, curve in zip(states, packed_rows(_curves(asked.absence, steps)), strict=True):
+        state.curve = curve
+    if asked.usual is not None:
+        signals = packed_rows(_curves(asked.signals(alert_by), steps))
+        for state, curve in zip(states, signals, strict=True):
+            state.signal_curve = curve
+    note(states, asked.at(slice(0, None, steps)), alert_by)
 
 
-def answer_risks(risks: Sequence[RiskAt], model: RiskModel) -> None:
-    """Ask for each user's risk at the moment requested."""
+def answer_risks(risks: Sequence[RiskAt], model: RiskModel, alert_by: AlertBy) -> None:
+    """Ask about each user at the moment requested."""
     if not risks:
         return
     _refresh([(request.user_id, request.state) for request in risks], model)
     moments = np.array([request.now_ms for request in risks], dtype=np.float64)
-    _query_now([request.state for request in risks], moments, model)
+    _score([request.state for request in risks], moments, model, alert_by)
 
 
 def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> None:
@@ -79,9 +87,12 @@ def answer_explanations(explanations: Sequence[Explain], model: RiskModel) -> No
     if model.reference is None:
         return
     asked = coalitions(aggregates, hidden, moments, model.reference)
-    probabilities = model.query(*asked).reshape(-1, COALITIONS)
-    for request, row in zip(explanations, probabilities.tolist(), strict=True):
-        rhythm = Rhythm(request.state.running, request.state.scored_ms)
+    answers = model.query(*asked)
+    probabilities = answers.absence if answers.decline is None else answers.decline
+    for request, row in zip(explanations, probabilities.reshape(-1, COALITIONS).tolist(), strict=True):
+        state = request.state
+        usual = None if answers.decline is None else (state.usual_visit_days, state.usual_spend)
+        rhythm = Rhythm(state.running, state.scored_ms, usual)
         request.drivers = drivers_of(importances(row), rhythm, request.any_event_returns)
 
 
@@ -133,19 +144,29 @@ def _encode(users: Sequence[tuple[str, UserState]], stale: set[str], model: Risk
         state.model = identity
 
 
-def _query_now(states: Sequence[UserState], moments: npt.NDArray[np.float64], model: RiskModel) -> None:
-    for state, risk in zip(states, _query(states, 1, moments, model).tolist(), strict=True):
-        state.risk = risk
+def _score(
+    states: Sequence[UserState], moments: npt.NDArray[np.float64], model: RiskModel, alert_by: AlertBy
+) -> None:
+    aggregates = stacked([state.running for state in states])
+    note(states, assess(model, aggregates, _hidden(states), moments), alert_by)
 
 
-def _query(
-    states: Sequence[UserState], repeat: int, moments: npt.NDArray[np.float64], model: RiskModel
-) -> npt.NDArray[np.float64]:
-    """Risks at ``moments`` (epoch ms), ``repeat`` of them for each state in turn."""
-    aggregates, hidden = stacked([state.running for state in states]), _hidden(states)
-    if repeat > 1:
-        aggregates, hidden = np.repeat(aggregates, repeat, axis=0), np.repeat(hidden, repeat, axis=0)
-    return model.query(hidden, features_at(aggregates, moments))
+def note(states: Sequence[UserState], assessed: Assessment, alert_by: AlertBy) -> None:
+    """Write into ``states`` what was found of each."""
+    if assessed.usual is None:
+        for state, risk in zip(states, assessed.risk.tolist(), strict=True):
+            state.risk = state.absence = state.signal = risk
+            state.loss = state.usual_visit_days = state.usual_spend = math.nan
+        return
+    usual = assessed.usual
+    columns = (assessed.risk, assessed.absence, assessed.loss, assessed.signals(alert_by))
+    found = zip(*(column.tolist() for column in (*columns, usual.visit_days, usual.spend)), strict=True)
+    for state, scores in zip(states, found, strict=True):
+        state.note(Scores(*scores))
+
+
+def _curves(values: npt.NDArray[np.float64], steps: int) -> npt.NDArray[np.float32]:
+    return values.reshape(-1, steps).astype(np.float32)
 
 
 def _hidden(states: Sequence[UserState]) -> npt.NDArray[np.float32]:

@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from streamer.core.alerts.policy import Policy
 from streamer.core.engine.batch_context import BatchContext
+from streamer.core.engine.batch_scoring import note
 from streamer.core.engine.grouped_events import GroupedEvents
 from streamer.core.engine.ragged import Ragged
 from streamer.core.engine.scan import Scan, scan
 from streamer.core.history.packed import packed_rows
 from streamer.core.history.token import PURCHASE, TOKEN_BYTES, TokenArray, are_actions, as_array
-from streamer.core.model.features import features_at
+from streamer.core.model.assessment import Assessment, assess
 from streamer.core.model.risk_model import Encoding, RiskModel
 from streamer.core.timing.clock import NEVER_MS
 from streamer.core.user_state import UserState
@@ -86,8 +88,9 @@ def take_fast_path(
         )
     ]
     hidden = model.encode(encodings)
-    risks = model.query(hidden, features_at(scanned.running, ordinary.tokens["time"].astype(np.float64)))
-    return _settle(ordinary, scanned, hidden, risks, context, model.identity)
+    moments = ordinary.tokens["time"].astype(np.float64)
+    assessed = assess(model, scanned.running, hidden, moments)
+    return _settle(ordinary, scanned, hidden, assessed, context, model.identity)
 
 
 def _with_nothing_open(
@@ -176,13 +179,13 @@ def _settle(
     ordinary: _Candidates,
     scanned: Scan,
     hidden: npt.NDArray[np.float32],
-    risks: npt.NDArray[np.float64],
+    assessed: Assessment,
     context: BatchContext,
     identity: bytes,
 ) -> dict[str, FastPathUser]:
     """Give each user the state after the last ordinary event, or after the first that is alarming."""
     users, wait_ms = ordinary.users, _wait_ms(context)
-    alarming = ~(risks < context.policy.edges[0]) & (ordinary.tokens["type"] != PURCHASE)
+    alarming = _alarming(ordinary.tokens, assessed, context.policy)
     events = np.minimum(users.first(alarming) + 1, users.counts)
     last = users.starts + events - 1
     times, alarms = ordinary.tokens["time"][last], alarming[last]
@@ -190,7 +193,9 @@ def _settle(
     counts, alarmed = events.tolist(), alarms.tolist()
     taken = map(FastPathUser, ordinary.states, counts, alarmed, over.tolist())
     full, stamp = context.ring_tokens * TOKEN_BYTES, context.stamp
-    for state, count, alarm, longer, left_over, running, row, risk, time, offset in zip(
+    note(ordinary.states, assessed.at(last), context.policy.alert_by)
+    visited = _visited(ordinary.tokens, users.starts, last, context.any_event_returns).tolist()
+    for state, count, alarm, longer, left_over, running, row, returned, time, offset in zip(
         ordinary.states,
         counts,
         alarmed,
@@ -198,7 +203,7 @@ def _settle(
         (TOKEN_BYTES * (users.counts - events)).tolist(),
         packed_rows(scanned.running[last]),
         packed_rows(hidden[last]),
-        risks[last].tolist(),
+        visited,
         times.tolist(),
         ordinary.offsets[last].tolist(),
         strict=True,
@@ -206,8 +211,10 @@ def _settle(
         end = len(longer) - left_over
         state.ring = longer[end - full if end > full else 0 : end]
         state.running, state.placed = running, state.placed + count
-        state.hidden, state.model, state.risk = row, identity, risk
-        state.offset, state.scored_ms, state.curve = offset, time, b""
+        state.hidden, state.model = row, identity
+        state.offset, state.scored_ms, state.curve, state.signal_curve = offset, time, b"", b""
+        if returned:
+            state.alert_state.obstacle = None
         if not alarm:
             state.deadline_ms, state.alert_state.stamp = time + wait_ms, stamp
     lost = np.flatnonzero(scanned.displaced[last])
@@ -220,6 +227,24 @@ def _settle(
     for user, base, before in past:
         ordinary.states[user].base, ordinary.states[user].time_before_ring = base, before
     return dict(zip(ordinary.user_ids, taken, strict=True))
+
+
+def _alarming(tokens: TokenArray, assessed: Assessment, policy: Policy) -> _Flags:
+    """After which events the rules have to decide about an alert."""
+    alarming = (assessed.signals(policy.alert_by) >= policy.least_signal) & (tokens["type"] != PURCHASE)
+    if assessed.usual is not None:
+        alarming &= tokens["time"] >= assessed.usual.overdue_from_ms(policy.least_overdue)
+    return alarming
+
+
+def _visited(
+    tokens: TokenArray, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], any_event_returns: bool
+) -> _Flags:
+    """Whose events from ``first`` to ``last`` have one of the churn kind among them."""
+    if any_event_returns:
+        return np.ones(len(last), np.bool_)
+    purchases = np.concatenate([[0], np.cumsum(tokens["type"] == PURCHASE)])
+    return purchases[last + 1] > purchases[first]
 
 
 def _wait_ms(context: BatchContext) -> int:

@@ -14,7 +14,7 @@ from streamer.core.user_state import UserState
 class PlaceToken(NamedTuple):
     """Take a token that ``placed`` put into the user's ring into ``state``.
 
-    Sets aggregates, hidden vector, and the risk at the user's newest event.
+    Sets aggregates, hidden vector, and the scores at the user's newest event.
     """
 
     user_id: str
@@ -24,14 +24,14 @@ class PlaceToken(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Set ``state.curve`` to the risks at every step of the silence grid."""
+    """Set the curves of ``state``, and its scores at the first step of the silence grid."""
 
     user_id: str
     state: UserState
 
 
 class RiskAt(NamedTuple):
-    """Set ``state.risk`` to the risk at ``now_ms``, epoch milliseconds, not before the newest event."""
+    """Set the scores of ``state`` at ``now_ms``, epoch milliseconds, not before the newest event."""
 
     user_id: str
     state: UserState

@@ -124,6 +124,7 @@ class Partition:
             self._model.silence_grid_ms,
             self._model.ring_tokens,
             self._rules.any_event_returns,
+            self._model.decline is not None,
             ALWAYS_MS if held else NEVER_MS if now_ms is None else horizons[-1] - LAGS_MS,
             self._stamp,
             self._model.calendar,

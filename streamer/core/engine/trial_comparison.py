@@ -9,7 +9,7 @@ import numpy as np
 
 from streamer.core.alerts.policy import Policy
 from streamer.core.history.packed import stacked
-from streamer.core.model.features import features_at
+from streamer.core.model.assessment import assess
 from streamer.core.model.risk_model import Encoding, RiskModel
 from streamer.core.user_state import UserState
 
@@ -41,11 +41,11 @@ class TrialComparison(msgspec.Struct):
         ]
         states = [state for _, state in users]
         moments = np.array([state.scored_ms for state in states], dtype=np.float64)
-        features = features_at(stacked([state.running for state in states]), moments)
-        risks = trial.query(trial.encode(encodings), features).tolist()
-        for state, risk in zip(states, risks, strict=True):
+        found = assess(trial, stacked([state.running for state in states]), trial.encode(encodings), moments)
+        signals = found.signals(then.alert_by).tolist()
+        for state, risk, signal in zip(states, found.risk.tolist(), signals, strict=True):
             difference = abs(risk - state.risk)
             self.scores += 1
             self.difference += difference
             self.most = max(self.most, difference)
-            self.bands += now.level(state.risk) != then.level(risk)
+            self.bands += now.level(state.signal) != then.level(signal)

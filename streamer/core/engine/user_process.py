@@ -6,17 +6,20 @@ user while :mod:`streamer.core.engine.apply` serves all users of a batch at once
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from streamer.core.alerts.decisions import Decision, Moment, Output, Reason
+from schemas.units import DAY_MS
+from streamer.core.alerts.decisions import Decision, Moment, Output, Reason, UsualFigures
 from streamer.core.alerts.lifecycle import Situation, consider, resolve
 from streamer.core.engine.batch_context import BatchContext
 from streamer.core.engine.grouped_events import UserEvent
 from streamer.core.engine.model_requests import Curve, Explain, PlaceToken, Rank, Request, RiskAt
 from streamer.core.history.ring import Placed, Placement, put
 from streamer.core.history.token import PURCHASE, is_action, newest_action, place, type_code
+from streamer.core.history.usual import overdue_from_ms
 from streamer.core.insights.rhythm import expected_next_purchase_ms
 from streamer.core.insights.value import spend_rate
 from streamer.core.timing.risk_curve import next_crossing, next_fall
@@ -115,7 +118,7 @@ class UserProcess:
         if episode is not None and now_ms >= episode.opened_ms + policy.horizon_ms:
             self._resolve(state, moment, now_ms, "expired")
         if silence_ms < self.context.silence_grid_ms[0] or state.alert_state.stamp != self.context.stamp:
-            state.curve = b""
+            state.drop_curves()
         if silence_ms < 0 or state.has_just_bought(now_ms, self.context.silence_grid_ms[0]):
             # The newest event is ahead of the clock, and was judged by itself; or it was a purchase.
             self._set_deadline(state, None)
@@ -125,11 +128,10 @@ class UserProcess:
     def _judge(self, state: UserState, moment: Moment, now_ms: int) -> Steps:
         """Follow the risk as of ``now_ms``, and the curve where the silence is long enough for one."""
         first_ms = state.last_ms + self.context.silence_grid_ms[0]
-        if now_ms >= first_ms and not state.curve:
+        is_new = now_ms >= first_ms and not state.curve
+        if is_new:
             yield Curve(self.user_id, state)
-        if state.curve and now_ms == first_ms:
-            state.risk = state.risk_curve()[0]
-        else:
+        if not is_new or now_ms > first_ms:
             yield RiskAt(self.user_id, state, now_ms)
         state.scored_ms = now_ms
         yield from self._consider(state, moment, "silence" if now_ms >= first_ms else "crossed")
@@ -155,7 +157,7 @@ class UserProcess:
         watched = bool(state.curve) and not newest
         yield PlaceToken(self.user_id, state, event.token, placed)
         yield from self._refute(state, event, moment, newest)
-        state.curve = b""
+        state.drop_curves()
         episode = state.alert_state.episode
         if watched or (episode is not None and event_ms < episode.changed_ms):
             # A late event found its place before what has been decided already.
@@ -171,7 +173,7 @@ class UserProcess:
     def _take_note(self, state: UserState, event: UserEvent, placed: Placed, moment: Moment) -> Steps:
         """Take in what the shop did: the risk may be another one now, the silence goes on."""
         yield PlaceToken(self.user_id, state, event.token, placed)
-        state.curve = b""
+        state.drop_curves()
         now_ms = max(state.scored_ms, state.last_ms, self.context.horizons_ms[event.record])
         if state.has_just_bought(now_ms, self.context.silence_grid_ms[0]):
             state.scored_ms = state.last_ms
@@ -187,20 +189,28 @@ class UserProcess:
 
     def _refute(self, state: UserState, event: UserEvent, moment: Moment, newest: bool) -> Iterable[Request]:
         """Close an alert that the event shows to be over, or never to have been true."""
-        return () if state.alert_state.is_idle else self._refute_episode(state, event, moment, newest)
+        if not state.alert_state.is_idle:
+            return self._refute_episode(state, event, moment, newest)
+        if state.alert_state.obstacle is not None and self._returns(event):
+            state.alert_state.obstacle = None
+        return ()
 
     def _refute_episode(self, state: UserState, event: UserEvent, moment: Moment, newest: bool) -> Steps:
         event_ms, episode = moment.decided_ms, state.alert_state.episode
-        returned = self.context.any_event_returns or type_code(event.token) == PURCHASE
+        returned = self._returns(event)
         if returned and (episode is None or event_ms > episode.opened_ms):
             reason: Reason = "purchase" if type_code(event.token) == PURCHASE else "recovered"
             self._resolve(state, moment, event_ms, reason)
         elif episode is not None and newest and event_ms <= episode.opened_ms:
-            risk = state.risk
+            newest_scores = state.scores()
             yield RiskAt(self.user_id, state, episode.opened_ms)
-            if returned or self.context.policy.level_from(episode.level, state.risk) == 0:
+            if returned or self.context.policy.level_from(episode.level, state.signal) == 0:
                 self._resolve(state, moment, event_ms, "late_event")
-            state.risk = risk
+            state.note(newest_scores)
+
+    def _returns(self, event: UserEvent) -> bool:
+        """Whether the event is of the kind whose absence is churn."""
+        return self.context.any_event_returns or type_code(event.token) == PURCHASE
 
     def _resolve(self, state: UserState, moment: Moment, now_ms: int, reason: Reason) -> None:
         if state.alert_state.is_idle:
@@ -210,8 +220,10 @@ class UserProcess:
         )
 
     def _consider(self, state: UserState, moment: Moment, reason: Reason) -> Iterable[Request]:
-        """Follow the risk as of ``state.scored_ms``, and set the next deadline."""
-        if state.alert_state.is_idle and not self.context.policy.level(state.risk):
+        """Follow the signal as of ``state.scored_ms``, and set the next deadline."""
+        alert_state = state.alert_state
+        to_record = reason == "silence" and alert_state.obstacle is None and math.isnan(state.signal)
+        if alert_state.is_idle and not self.context.policy.level(state.signal) and not to_record:
             self._set_deadline(state, None)
             return ()
         return self._consider_bands(state, moment, reason)
@@ -221,7 +233,8 @@ class UserProcess:
         now = self._situation(state, moment, state.scored_ms, reason)
         verdict = consider(alert_state, now, policy)
         if verdict.competes:
-            rank = Rank(self.user_id, alert_state.rank_ms, state.risk * spend_rate(state.running))
+            value = state.loss if policy.alert_by == "loss" else state.risk * spend_rate(state.running)
+            rank = Rank(self.user_id, alert_state.rank_ms, value)
             yield rank
             verdict = consider(alert_state, now._replace(granted=rank.granted), policy)
         explained = Explain(self.user_id, state, self.context.any_event_returns)
@@ -240,12 +253,21 @@ class UserProcess:
             now_ms=now_ms,
             last_ms=state.last_ms,
             risk=state.risk,
+            signal=state.signal,
             active_days=state.active_days,
             reason=reason,
             calendar=self.context.calendar,
             open_ms=now_ms if moment.phase == 0 else self.context.horizons_ms[moment.record],
             held=min(now_ms, self.context.horizons_ms[moment.record]) < self.context.current_ms,
+            overdue_ms=self._overdue_ms(state),
         )
+
+    def _overdue_ms(self, state: UserState) -> int:
+        """From when on the user is so overdue that an alert may be raised, epoch ms; 0 for at any time."""
+        least = self.context.policy.least_overdue
+        if not least or math.isnan(state.usual_visit_days):
+            return 0
+        return overdue_from_ms(state.last_visit_ms(self.context.any_event_returns), state.gap_days, least)
 
     def _set_deadline(self, state: UserState, again_ms: int | None) -> None:
         """The next moment at which a decision may fall: of all there are, the first."""
@@ -264,18 +286,21 @@ class UserProcess:
 
     def _turns(self, state: UserState) -> Iterator[int]:
         """Silences at which the curve reaches the next band, or leaves the episode's."""
-        policy, grid = self.context.policy, self.context.silence_grid_ms
-        curve, silence_ms = state.risk_curve(), state.scored_ms - state.last_ms
-        reached = policy.level(state.risk)
-        if (
-            reached < len(policy.edges)
-            and (rise := next_crossing(grid, curve, policy.edges[reached], silence_ms, state.risk))
-            is not None
-        ):
-            yield rise
+        policy, grid, signal = self.context.policy, self.context.silence_grid_ms, state.signal
+        if math.isnan(signal):
+            return
+        curve, silence_ms = state.followed_curve(), state.scored_ms - state.last_ms
+        reached = policy.level(signal)
+        if reached < len(policy.edges):
+            edge = policy.edges[reached] if reached else policy.least_signal
+            rise = next_crossing(grid, curve, edge, silence_ms, signal)
+            if rise is not None:
+                # Whoever is on time until later is not raised before.
+                unraised = state.alert_state.episode is None
+                yield max(rise, self._overdue_ms(state) - state.last_ms) if unraised else rise
         level = state.alert_state.level
-        if level and state.risk >= (leave := policy.leave_edges[level - 1]):
-            fall = next_fall(grid, curve, leave, silence_ms, state.risk)
+        if level and signal >= (leave := policy.leave_edges[level - 1]):
+            fall = next_fall(grid, curve, leave, silence_ms, signal)
             if fall is not None:
                 yield fall
 
@@ -289,8 +314,22 @@ class UserProcess:
         """Put decisions on record; those sent also say why, and what to expect."""
         for decision in decisions:
             if decision.action == "sent":
-                due_ms = expected_next_purchase_ms(state.running)
-                decision = decision._replace(next_purchase_ms=due_ms)
+                decision = self._with_usual(state, decision)
                 if explained is not None:
                     decision = decision._replace(drivers=explained.drivers, outlook=explained.outlook)
             self.outputs.append(Output(moment, decision))
+
+    def _with_usual(self, state: UserState, decision: Decision) -> Decision:
+        """The decision with what is usual for the user, and what is at stake."""
+        if not self.context.foretells_decline:
+            return decision._replace(next_purchase_ms=expected_next_purchase_ms(state.running))
+        decision = decision._replace(
+            absence=state.absence, loss=None if math.isnan(state.loss) else state.loss
+        )
+        if math.isnan(state.usual_visit_days):
+            return decision
+        last_visit_ms, gap_days = state.last_visit_ms(self.context.any_event_returns), state.gap_days
+        overdue = max(decision.decided_ms - last_visit_ms, 0) / DAY_MS / gap_days
+        usual = UsualFigures(state.usual_visit_days, state.usual_spend, gap_days, overdue)
+        due_ms = last_visit_ms + round(gap_days * DAY_MS)
+        return decision._replace(usual=usual, next_purchase_ms=due_ms)

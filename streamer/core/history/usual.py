@@ -52,9 +52,27 @@ class Usual(NamedTuple):
     gap_days: Floats
     last_visit_ms: Floats
 
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Whether anything is usual."""
+        return ~np.isnan(self.visit_days)
+
     def overdue(self, now_ms: Floats | float) -> Floats:
         """Usual gaps since the last visit, at ``now_ms`` (epoch ms)."""
         return (now_ms - self.last_visit_ms) / DAY_MS / self.gap_days
+
+    def overdue_from_ms(self, least: float) -> Floats:
+        """From when on that is at least ``least``, epoch milliseconds, as :func:`overdue_from_ms` has it."""
+        return self.last_visit_ms + np.ceil(least * self.gap_days * DAY_MS)
+
+
+def overdue_from_ms(last_visit_ms: int, gap_days: float, least: float) -> int:
+    """From when on ``least`` usual gaps have passed since the last visit, epoch milliseconds.
+
+    >>> overdue_from_ms(0, gap_days=2.0, least=1.5) / DAY_MS
+    3.0
+    """
+    return last_visit_ms + math.ceil(least * gap_days * DAY_MS)
 
 
 class Habit(NamedTuple):

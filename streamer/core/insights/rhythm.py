@@ -28,12 +28,15 @@ class Figure(NamedTuple):
 class Rhythm:
     """One user's figures at ``now_ms`` (epoch ms, not before the newest event).
 
-    ``aggregates``: the user's packed float64 columns (:mod:`streamer.core.history.aggregates`).
+    ``aggregates``: the user's packed float64 columns (:mod:`streamer.core.history.aggregates`). ``usual``:
+    visit days and spend a day, NaN for unknown, where they are what a message calls usual; else it is the
+    whole history's.
     """
 
-    def __init__(self, aggregates: bytes, now_ms: float) -> None:
+    def __init__(self, aggregates: bytes, now_ms: float, usual: tuple[float, float] | None = None) -> None:
         self._row = AggregatesRow.unpacked(aggregates)
         self._now_ms = now_ms
+        self._usual = usual
 
     @property
     def purchase_silence(self) -> Figure:
@@ -41,31 +44,40 @@ class Rhythm:
         last_ms = self._row.last_purchase_time
         if math.isnan(last_ms):
             return Figure()
-        return Figure((self._now_ms - last_ms) / DAY_MS, usual_purchase_gap_days(self._row))
+        usual = usual_purchase_gap_days(self._row) if self._usual is None else self._usual_gap_days
+        return Figure((self._now_ms - last_ms) / DAY_MS, usual)
 
     @property
     def event_silence(self) -> Figure:
         """Days since the last event, and the mean gap between days with events."""
         days = self._row.visit_days
         usual = self._row.gap_total / (days - 1.0) if days >= LEAST_DAYS else None
+        if self._usual is not None:
+            usual = self._usual_gap_days
         return Figure((self._now_ms - self._row.last_time) / DAY_MS, usual)
 
     @property
     def visits(self) -> Figure:
-        """Days with events a month (30 days): lately, and over the whole history."""
-        return self._monthly(self._row.visits_14d, self._row.visit_days)
+        """Days with events a month (30 days): lately, and usually."""
+        return self._monthly(self._row.visits_14d, self._row.visit_days, 0)
 
     @property
     def spending(self) -> Figure:
-        """Money a month, less refunds: lately, and over the whole history."""
-        return self._monthly(self._row.value_14d, self._row.value)
+        """Money a month, less refunds: lately, and usually."""
+        return self._monthly(self._row.value_14d, self._row.value, 1)
 
     @property
     def tenure(self) -> Figure:
         """Days since the first event; nothing is usual about it."""
         return Figure((self._now_ms - self._row.first_time) / DAY_MS)
 
-    def _monthly(self, decayed: float, total: float) -> Figure:
+    @property
+    def _usual_gap_days(self) -> float | None:
+        assert self._usual is not None
+        visit_days, _ = self._usual
+        return None if math.isnan(visit_days) else max(1.0, 1.0 / visit_days)
+
+    def _monthly(self, decayed: float, total: float, usual: int) -> Figure:
         """Lately: with a half-life of 14 days, over the time that such a sum still counts."""
         tenure = (self._now_ms - self._row.first_time) / DAY_MS
         if tenure < LEAST_TENURE_DAYS:
@@ -73,7 +85,8 @@ class Rhythm:
         silence = (self._now_ms - self._row.last_time) / DAY_MS
         lately = decayed * 2.0 ** (-silence / _HALF_LIFE_DAYS)
         counted = _HALF_LIFE_DAYS / math.log(2) * (1.0 - 2.0 ** (-tenure / _HALF_LIFE_DAYS))
-        return Figure(_MONTH_DAYS * lately / counted, _MONTH_DAYS * total / tenure)
+        a_day = total / tenure if self._usual is None else self._usual[usual]
+        return Figure(_MONTH_DAYS * lately / counted, None if math.isnan(a_day) else _MONTH_DAYS * a_day)
 
 
 def usual_purchase_gap_days(row: AggregatesRow) -> float | None:

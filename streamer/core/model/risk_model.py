@@ -10,6 +10,8 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from streamer.core.history.calendar import Calendar
+from streamer.core.model.answers import Answers
+from streamer.core.model.decline import DeclineTerms
 from streamer.core.model.outlook import Outlook
 from streamer.core.model.reference import ReferencePoint
 
@@ -60,6 +62,11 @@ class RiskModel(Protocol):
         """From where drivers are measured; ``None`` where the bundle does not say."""
         ...
 
+    @property
+    def decline(self) -> DeclineTerms | None:
+        """What decline means, where the risk is that of a decline; ``None`` where it is that of absence."""
+        ...
+
     def encode(self, encodings: Sequence[Encoding]) -> npt.NDArray[np.float32]:
         """Hidden vectors ``[asked, width]`` after each token asked for, user by user, the newest last.
 
@@ -68,10 +75,8 @@ class RiskModel(Protocol):
         """
         ...
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
-        """Probability ``[queries]`` of no event of the churn kind within the horizon.
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
+        """What is foretold of each query.
 
         ``hidden``: ``[queries, width]``; ``features``: ``[queries, len(FEATURES)]``.
         """

@@ -30,6 +30,8 @@ def check_successor(candidate: Manifest, serving: Manifest) -> None:
         for what, found, expected in (
             ("the time zone", candidate.time_zone, serving.time_zone),
             ("the churn definition", _churn(candidate), _churn(serving)),
+            ("the definition of who is lost", candidate.definition, serving.definition),
+            ("the window", _days(candidate.window_days), _days(serving.window_days)),
             ("the horizon", f"{candidate.horizon_days:g} days", f"{serving.horizon_days:g} days"),
         )
         if found != expected
@@ -43,3 +45,7 @@ def check_successor(candidate: Manifest, serving: Manifest) -> None:
 
 def _churn(manifest: Manifest) -> str:
     return "no event of any type" if manifest.churn_definition.types == "any" else "no purchase"
+
+
+def _days(days: float | None) -> str:
+    return "none" if days is None else f"{days:g} days"

@@ -20,7 +20,7 @@ from streamer.policy.file import load_policy
 from streamer.settings.settings import Settings
 from streamer.worker.rollout.compatibility import check_fits, check_successor
 from streamer.worker.rollout.plan import BundleReference
-from streamer.worker.stage.messages import Messages, churn_in_words, policy_hash
+from streamer.worker.stage.messages import Messages, policy_hash, risk_terms
 from streamer.worker.stage.partition.partition_status import worker_identity
 from streamer.worker.stage.partition.scorers import Scorer
 
@@ -42,8 +42,7 @@ def build_scorer(settings: Settings, bundle: Bundle, partitions: int, users: int
         topic_prefix=settings.topic_prefix,
         source_topic=with_prefix(settings.topic_prefix, EVENTS),
         model=ModelReference(manifest.name, manifest.version, bundle.sha256),
-        horizon_days=manifest.horizon_days,
-        definition=churn_in_words(manifest.churn_definition, manifest.horizon_days),
+        risk_terms=risk_terms(manifest),
         policy_sha256=policy_hash(policy),
         silence_grid_ms=model.silence_grid_ms,
         reference_risk=manifest.reference.probability if manifest.reference else None,
