@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.selection.alert_rate import Peaks
-from schemas.bundle.manifest import BandAlerts, BandEdges
+from schemas.bundle.bands import BandAlerts, BandEdges
 
 ALERTS_A_WEEK_PER_USER: Final = 0.02
 """Of the users active at the end of training: what is raised a week where nothing else is said."""
