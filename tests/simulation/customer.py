@@ -108,6 +108,12 @@ class Terms(NamedTuple):
         """What is usual, from the plain history."""
         return self.model.usual(customer.history, customer.history.sums)
 
+    def last_visit_ms(self, customer: Customer) -> int | None:
+        """When the user last came, as churn has it."""
+        counts_all, placed = self.rules.any_event_returns, customer.history.placed
+        visits = (past.time_ms for past in reversed(placed) if counts_all or past.kind == "purchase")
+        return next(visits, None)
+
     def is_unknown(self, customer: Customer) -> bool:
         """Whether nothing is usual for the user, and the model would know."""
         return self.model.decline is not None and self.usual(customer) is None

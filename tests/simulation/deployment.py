@@ -136,8 +136,7 @@ rules = st.integers(0, len(RULES) - 1)
 
 
 class Deployment(RuleBasedStateMachine):
-    """A shop, a worker, and the witness. ``steps`` counts what happened in all runs, ``seen`` what is rare.
-    """
+    """A shop, a worker, and the witness. ``steps`` counts what happened in all, ``seen`` what is rare."""
 
     live: ClassVar[bool]
     up: bool = True

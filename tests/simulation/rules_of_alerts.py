@@ -91,7 +91,7 @@ def check_resolve(terms: Terms, customer: Customer, alert: Alert, decision: Deci
         gone = now_ms - history.last_ms >= policy.expiry_ms
         assert gone or now_ms >= alert.opened_ms + policy.horizon_ms
     elif decision.reason == "late_event":
-        assert history.last_ms <= alert.opened_ms, "the event came before the alert"
+        assert history.last_ms <= alert.opened_ms or was_on_time(terms, customer, alert), "the alert was true"
     else:
         assert decision.reason == "recovered"
         if not terms.rules.any_event_returns:
@@ -100,18 +100,29 @@ def check_resolve(terms: Terms, customer: Customer, alert: Alert, decision: Deci
             assert terms.signal(customer, now_ms) < leave + slack(leave)
 
 
-def check_return(terms: Terms, customer: Customer, delivery: Delivery, first: Decision | None) -> None:
-    """A purchase that is the user's newest event ends an open alert before anything else happens.
+def check_return(
+    terms: Terms, customer: Customer, delivery: Delivery, first: Decision | None, *, newest: bool
+) -> None:
+    """A purchase ends an open alert before anything else happens if it is the user's newest event, or came
+    after the raise, or shows that the user was on time.
 
     ``first`` is the first decision after it.
     """
-    bought = delivery.event.type == "purchase"
+    bought, at_ms = delivery.event.type == "purchase", delivery.event.timestamp
     if customer.alert is None or not (bought or terms.rules.any_event_returns):
         return
-    after = delivery.event.timestamp > customer.alert.opened_ms
+    after = at_ms > customer.alert.opened_ms
+    is_newest_visit = at_ms == terms.last_visit_ms(customer)
+    if not (newest or after or (is_newest_visit and was_on_time(terms, customer, customer.alert))):
+        return
     reason = ("purchase" if bought else "recovered") if after else "late_event"
     assert first is not None, "a purchase resolves"
     assert (first.transition, first.reason, first.offset) == ("resolved", reason, delivery.record.offset)
+
+
+def was_on_time(terms: Terms, customer: Customer, alert: Alert) -> bool:
+    """Whether the user was on time when the alert was raised, as far as is known by now."""
+    return alert.opened_ms < terms.overdue_ms(customer) - SLACK_MS
 
 
 def holds_out(user_id: str, salt: str, share: float) -> bool:

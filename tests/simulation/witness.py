@@ -13,7 +13,7 @@ from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.erasure import Erasure
 from tests.simulation.completeness import Since, check_competed, check_moment, check_nothing_missing, competes
-from tests.simulation.customer import SLACK, SLACK_MS, Alert, Batch, Customer, Terms, slack
+from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms, slack
 from tests.simulation.rules_of_alerts import (
     check_raise,
     check_resolve,
@@ -128,7 +128,9 @@ class Witness:
                     customer.no_usual = None
             if placement == "newest":
                 customer.waited = False
-                check_return(self.terms, customer, delivery, mine[0] if mine else None)
+            if placement in ("newest", "late"):
+                next_one = mine[0] if mine else None
+                check_return(self.terms, customer, delivery, next_one, newest=placement == "newest")
             if not mine or mine[0].offset > delivery.record.offset:
                 self._forget(user_id, batch.horizons_ms[index])
         for decision in mine:
@@ -203,12 +205,20 @@ class Witness:
             self._rank(customer, decision, granted=True)
             customer.raised_ms.append(decision.decided_ms)
         opened_ms = decision.decided_ms
-        usual = self.terms.usual(customer)
-        self.seen[f"raised by {policy.alert_by} of {'absence' if usual is None else 'decline'}"] += 1
-        self.seen["raised when overdue"] += abs(opened_ms - self.terms.overdue_ms(customer)) <= SLACK_MS
+        kind = "absence" if self.terms.model.decline is None else type(self.terms.model).__name__
+        self.seen[f"raised by {policy.alert_by} of {kind}"] += 1
+        self.seen["waited until overdue"] += self._waited(customer)
         customer.alert = Alert(decision.alert_id, 1, decision.level, opened_ms, opened_ms, decision.action)
         if policy.holdout_share > 0 and not backfill:
             self.tally[decision.user_id] = decision.action == "held_out"
+
+    def _waited(self, customer: Customer) -> bool:
+        """Whether it was the own gap that an alert waited for."""
+        overdue_ms = int(self.terms.overdue_ms(customer))
+        return (
+            overdue_ms > customer.history.last_ms
+            and self.terms.signal(customer, overdue_ms) > self.terms.raise_edge
+        )
 
     def _change(self, customer: Customer, decision: Decision, batch: Batch) -> None:
         alert, policy = customer.alert, self.terms.rules.policy
@@ -220,6 +230,8 @@ class Witness:
         alert.changed_ms, alert.revision = decision.decided_ms, alert.revision + 1
         if decision.transition == "resolved":
             check_resolve(self.terms, customer, alert, decision)
+            on_time = decision.reason == "late_event" and customer.history.last_ms > alert.opened_ms
+            self.seen["was on time"] += on_time
             self.seen["ended unknown"] += self.terms.is_unknown(customer) and decision.reason == "recovered"
             customer.alert, customer.closed_ms = None, decision.decided_ms
             return
