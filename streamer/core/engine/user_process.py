@@ -205,6 +205,14 @@ class UserProcess:
             if returned or self.context.policy.level_from(episode.level, state.signal) == 0:
                 self._resolve(state, moment, event_ms, "late_event")
             state.note(newest_scores)
+        elif episode is not None and returned and self._was_on_time(state, event_ms, episode.opened_ms):
+            self._resolve(state, moment, event_ms, "late_event")
+
+    def _was_on_time(self, state: UserState, visit_ms: int, opened_ms: int) -> bool:
+        """Whether a visit that is the newest one shows that an alert was about a user who was on time."""
+        any_event_returns = self.context.any_event_returns
+        overdue_ms = overdue_ms_of(state, self.context.policy, any_event_returns)
+        return visit_ms == state.last_visit_ms(any_event_returns) and opened_ms < overdue_ms
 
     def _returns(self, event: UserEvent) -> bool:
         """Whether the event is of the kind whose absence is churn."""
