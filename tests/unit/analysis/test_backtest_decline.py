@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -32,8 +34,7 @@ WINDOW_DAYS = 20
 TERMS = DeclineTerms(
     WINDOW_DAYS * DAY_MS, ShopMean(0.0, 0.0, 0.0, 0.0), "purchase", LossTerms("decline", 1.0)
 )
-DECLINE = FixedDeclineModel.decline
-assert DECLINE is not None
+DECLINE = cast(DeclineTerms, FixedDeclineModel.decline)
 POLICY = Policy(
     edges=(20.0, 40.0, 80.0),
     horizon_ms=56 * DAY_MS,
