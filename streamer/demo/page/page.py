@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from schemas.bundle.bands import BandEdges
+from schemas.bundle.manifest import Definition
 from schemas.errors import ConfigurationError
 from streamer.demo.audience.audience import Audience
 from streamer.demo.audience.frame import AlertLine, ChartPoint, Frame
@@ -35,6 +36,8 @@ class PageSetting(msgspec.Struct, frozen=True):
 
     horizon_days: float
     active_days: float
+    definition: Definition
+    risk_days: float
     edges: BandEdges
     from_ms: int
     to_ms: int
@@ -114,6 +117,8 @@ class Page:
         return PageSetting(
             horizon_days=manifest.horizon_days,
             active_days=manifest.churn_definition.active_days,
+            definition=manifest.definition,
+            risk_days=manifest.risk_days,
             edges=manifest.band_edges,
             from_ms=(households.first_ms or 0) if known else 0,
             to_ms=(households.last_ms or 0) if known else 0,
