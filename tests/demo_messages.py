@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.alert import Alert, AlertData, AlertReason, Band, DriverMessage, Risk, Transition, alert_of
 from schemas.bundle.bands import BandEdges
-from schemas.bundle.decline import Calibration
+from schemas.bundle.decline import Calibration, DeclineOutputs, UsualInShop
 from schemas.bundle.manifest import ChurnDefinition, Manifest, TokenEncoding, TrainingWindow
 from schemas.parts import Absence, Evidence, ExpectedLossMessage, ModelReference, UsualMessage
 from schemas.score import RiskPoint, Score
@@ -132,3 +132,14 @@ def manifest() -> Manifest:
         opset=20,
         libraries={},
     )
+
+
+def decline_manifest() -> Manifest:
+    """The same of a bundle that foretells decline within 56 days."""
+    outputs = DeclineOutputs(
+        window_days=56.0,
+        usual=UsualInShop(0.0, 0.0, 0.0, 0.0),
+        calibration=Calibration("none"),
+        spend_scale=1.0,
+    )
+    return msgspec.structs.replace(manifest(), definition="decline", window_days=56.0, decline=outputs)

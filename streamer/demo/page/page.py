@@ -34,7 +34,6 @@ _encoder = msgspec.json.Encoder()
 class PageSetting(msgspec.Struct, frozen=True):
     """What a browser is told first: the axes, and everything that it has missed."""
 
-    horizon_days: float
     active_days: float
     definition: Definition
     risk_days: float
@@ -115,7 +114,6 @@ class Page:
         manifest, households = audience.manifest, audience.households
         known = not audience.loading
         return PageSetting(
-            horizon_days=manifest.horizon_days,
             active_days=manifest.churn_definition.active_days,
             definition=manifest.definition,
             risk_days=manifest.risk_days,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 import pytest
 
-from schemas.bundle.decline import Calibration, DeclineOutputs, UsualInShop
 from schemas.event import Event
 from schemas.timestamps import format_timestamp, parse_timestamp
 from schemas.units import DAY_MS
@@ -25,7 +23,7 @@ from streamer.demo.judgement.judge import Judge
 from streamer.demo.judgement.lost import Lost, by_absence, judge_lost, week_begins
 from streamer.demo.source import split_at
 from streamer.testing import partition_events
-from tests.demo_messages import manifest
+from tests.demo_messages import decline_manifest, manifest
 
 START = 1_483_228_800_000
 TERMS = DeclineTerms(20 * DAY_MS, ShopMean(0.0, 0.0, 0.0, 0.0), "purchase", LossTerms("decline"))
@@ -146,22 +144,11 @@ def test_a_bundle_of_absence_is_judged_by_absence_alone() -> None:
 
 
 def test_a_bundle_of_decline_is_looked_at_each_week_that_its_window_allows() -> None:
-    foretelling = msgspec.structs.replace(
-        manifest(),
-        definition="decline",
-        window_days=56.0,
-        decline=DeclineOutputs(
-            window_days=56.0,
-            usual=UsualInShop(0.0, 0.0, 0.0, 0.0),
-            calibration=Calibration("none"),
-            spend_scale=1.0,
-        ),
-    )
     ends = parse_timestamp("2017-12-11T00:00:00Z")
     known = Households()
     known.note("u", ends)
-    moments = Judge(foretelling, known, [], "USD").moments_ms
+    moments = Judge(decline_manifest(), known, [], "USD").moments_ms
     assert [format_timestamp(moment)[:10] for moment in moments] == [
         "2017-10-01", "2017-10-08", "2017-10-15", "2017-12-03",
     ]  # fmt: skip
-    assert len(Judge(foretelling, households_of(EVENTS), [], "USD").moments_ms) == 1
+    assert len(Judge(decline_manifest(), households_of(EVENTS), [], "USD").moments_ms) == 1
