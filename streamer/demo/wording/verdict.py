@@ -15,8 +15,8 @@ def lost_in_words(lost: Lost) -> list[str]:
         return ["No household's first alert is old enough to tell what was lost."]
     window = f"{lost.window_days:g} days"
     lines = [
-        f"Households that spent less than usual, against the shop's own ups and downs, kept back "
-        f"{money(lost.lost_in_all, lost.currency)} within {window}.",
+        f"Households that spent less than usual, against the level of the whole shop, kept back "
+        f"{money(lost.lost_in_all, lost.currency)} within {window}, ordinary ups and downs included.",
         f"{lost.alerts:,} households were alarmed about from {lost.since[:10]} to {lost.until[:10]}: each "
         f"spent {money(lost.shortfall, lost.currency)} less than usual in the {window} after (95 %: "
         f"{lost.shortfall_lo:,.0f} to {lost.shortfall_hi:,.0f}), {_of_all(lost)}; "

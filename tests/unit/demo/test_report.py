@@ -121,8 +121,8 @@ def test_what_was_lost_is_in_the_report_or_null(tmp_path: Path) -> None:
 def test_the_summary_of_decline_tells_first_what_was_lost() -> None:
     closing = closing_of(report(lost=LOST))
     assert closing.lines[:4] == [
-        "Households that spent less than usual, against the shop's own ups and downs, kept back 131,352 USD "
-        "within 56 days.",
+        "Households that spent less than usual, against the level of the whole shop, kept back 131,352 USD "
+        "within 56 days, ordinary ups and downs included.",
         "180 households were alarmed about from 2017-10-01 to 2017-11-05: each spent 124 USD less than usual "
         "in the 56 days after (95 %: 89 to 148), 17 % of all that was kept back; 41 % of them came less than "
         "half as often.",
