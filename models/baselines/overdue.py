@@ -23,7 +23,8 @@ _DECAY_A_DAY: Final = math.log(2) / HALF_LIVES_DAYS[-1]
 def overdue_of(features: npt.NDArray[np.float32], shop: ShopMean, churn_types: ChurnTypes) -> Floats:
     """Usual gaps since the last visit, ``[queries]``, of features ``[queries, len(FEATURES)]``.
 
-    That of :class:`~streamer.core.history.usual.Usual`, to single precision; 0 where nothing is usual.
+    About that of :class:`~streamer.core.history.usual.Usual`, which knows the first visit's moment and not
+    only the mean gap since then; 0 where nothing is usual.
     """
     returns = returns_of(features, churn_types)
     name = "usual_purchases" if churn_types == "purchase" else "usual_visits"

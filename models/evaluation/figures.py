@@ -65,7 +65,7 @@ class RowName(NamedTuple):
     segment: str
     horizon_days: float
     model: str
-    target: Target
+    target: Target = "absence"
 
 
 def figures_of(

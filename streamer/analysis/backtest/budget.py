@@ -26,7 +26,7 @@ _LONGEST_STEP: Final = 2.0
 _LEAST_SHARE: Final = 0.1
 """Of the way between two edges that a trial goes at least, so that they close in."""
 
-_LEAST_BETWEEN: Final = 1e-3
+_LEAST_BETWEEN: Final = 0.01
 """Of the logarithms: nearer edges are one, however many alerts lie between them."""
 
 _NO_RISK: Final = 0.999999

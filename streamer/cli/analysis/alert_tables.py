@@ -7,7 +7,7 @@ from typing import Final
 
 from streamer.analysis.backtest.run import BacktestRow
 
-COLUMNS: Final = (
+COLUMNS: Final[tuple[str, ...]] = (
     "alerts",
     "from",
     "a week",
@@ -19,7 +19,7 @@ COLUMNS: Final = (
     "flapping",
 )
 
-DECLINE_COLUMNS: Final = (
+DECLINE_COLUMNS: Final[tuple[str, ...]] = (
     "first alerts",
     "from",
     "a week",

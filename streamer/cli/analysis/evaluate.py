@@ -13,6 +13,7 @@ from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
 from streamer.cli.analysis.alert_tables import alert_tables
 from streamer.cli.analysis.evaluation import Answer, EvaluationQuestion, answer, doubt, question
+from streamer.cli.analysis.evaluation_notes import notes_of
 from streamer.cli.file_options import bundle_option, event_files
 from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
@@ -125,7 +126,7 @@ def command(
     if found.alerts:
         title = f"Alerts at {alerts_a_week:g} a week, from {format_timestamp(min(at_ms))} on"
         tables += [Table(title, *table) for table in alert_tables(found.alerts)]
-    notes = _notes(bundle, asked, found)
+    notes = notes_of(bundle, asked, found)
     shown = [table for table in tables if not table.title.lower().endswith(BY_ACTIVITY.lower())]
     click.echo("\n".join([*notes, "", *map(markdown, shown)]).rstrip())
     title = f"{bundle.manifest.name} {bundle.manifest.version} on {found.dataset}"
@@ -141,33 +142,6 @@ def command(
 
 def _declined(found: Answer) -> Evaluation | None:
     return None if found.beside.decline is None else found.beside.decline.evaluation
-
-
-def _notes(bundle: Bundle, asked: EvaluationQuestion, found: Answer) -> list[str]:
-    """What was judged, in words."""
-    manifest = bundle.manifest
-    sign = "purchase" if asked.churn_types == "purchase" else "event"
-    decline: list[str] = []
-    if found.beside.decline is not None:
-        decline.append(
-            f"Decline: fewer than half of the usual visit days in the {manifest.risk_days:g} days from a cut "
-            "on; asked about are those at risk who have a usual."
-        )
-    if found.beside.decline is not None and found.beside.decline.left_out:
-        cuts = ", ".join(map(format_timestamp, found.beside.decline.left_out))
-        decline.append(
-            f"Not judged by decline: {cuts}, as the files end within {manifest.risk_days:g} days of it, or "
-            "everybody did alike."
-        )
-    return [
-        f"Bundle {manifest.name} {manifest.version}, trained on events before {manifest.training_window.to}.",
-        f"Churn: no {sign} in the {_days(asked.horizon_ms)} from a cut on. At risk: users with an event in "
-        f"the {_days(asked.active_ms)} before it.",
-        *decline,
-        f"Baselines know nothing from {format_timestamp(found.beside.fitted_until_ms)} on.",
-        f"Flagged: a risk of {manifest.band_edges.watch:g} or more for the bundle, as many users for the "
-        f"others. Intervals: {found.beside.evaluation.draws:,} draws of users.",
-    ]
 
 
 def _figures(
@@ -197,10 +171,6 @@ def _figures(
         "differences": [row for each in both for row in each.differences],
         "alerts": found.alerts,
     }
-
-
-def _days(milliseconds: int) -> str:
-    return f"{milliseconds / DAY_MS:g} days"
 
 
 def _write(option: str, path: Path, text: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 
-from models.baselines.alerts import decline_models, fit_baselines
+from models.baselines.alerts import decline_models
 from models.baselines.overdue import OverdueRisk
 from schemas.event import Event
 from schemas.units import DAY_MS
@@ -32,6 +34,7 @@ WINDOW_DAYS = 20
 TERMS = DeclineTerms(
     WINDOW_DAYS * DAY_MS, ShopMean(0.0, 0.0, 0.0, 0.0), "purchase", LossTerms("decline", 1.0)
 )
+DECLINE = cast(DeclineTerms, FixedDeclineModel.decline)
 POLICY = Policy(
     edges=(20.0, 40.0, 80.0),
     horizon_ms=56 * DAY_MS,
@@ -165,6 +168,7 @@ def test_first_raises_are_judged_by_hand() -> None:
     assert found.shortfall_raw == pytest.approx((usual["a"] + usual["b"] - 100.0 + usual["d"]) / 3)
     assert found.caught_share == pytest.approx((a + b + d) / 200.0)
     assert found.shortfall_lo is not None
+    assert found.shortfall is not None
     assert found.shortfall_hi is not None
     assert min(a, b, d) <= found.shortfall_lo < found.shortfall < found.shortfall_hi <= max(a, b, d)
     # The last visits are on days 98.5, 102.5 and 100.5; usually they are 2, 2 and about 10 days apart.
@@ -272,22 +276,15 @@ def shop(users: int = 60) -> list[Event]:
 
 
 def test_lists_are_compared_at_the_same_number_of_first_raises() -> None:
-    events, model = shop(), FixedDeclineModel()
-    history = shop_of(events, any_event_returns=False, currency=None)
+    model = FixedDeclineModel()
+    history = shop_of(shop(), any_event_returns=False, currency=None)
     period = Period(at(180), at(240), 10 * DAY_MS)
     judge = decline_judge(history, period, model, 60 * DAY_MS)
     backtest = Backtest(history, period, lambda _what, _done: None, judge)
-    baselines = fit_baselines(
-        events,
-        period.from_ms,
-        churn_types="purchase",
-        horizon_ms=period.horizon_ms,
-        active_ms=60 * DAY_MS,
-        currency=None,
-        like=model,
-    )
+    overdue = OverdueRisk(DECLINE.shop, "purchase")
+    baselines = {"overdue": decline_models(overdue, model, DECLINE)["overdue"]}
     rows = {row.alerts: row for row in backtest.compared(model, POLICY, baselines, 2.0)}
-    assert list(rows) == ["bundle", "absence", "recency", "rfm", "overdue", "lightgbm"]
+    assert list(rows) == ["bundle", "absence", "overdue"]
     for row in rows.values():
         assert row.a_week == pytest.approx(2.0, abs=0.5)
         assert row.judged is not None
@@ -295,7 +292,7 @@ def test_lists_are_compared_at_the_same_number_of_first_raises() -> None:
         assert row.shortfall is not None
         assert row.shortfall_hi is not None
         assert row.shortfall_lo <= row.shortfall <= row.shortfall_hi
-    assert rows["bundle"].early_share == rows["overdue"].early_share == rows["lightgbm"].early_share == 0.0
+    assert rows["bundle"].early_share == rows["overdue"].early_share == 0.0
     policy = backtest.of_policy("policy", model, POLICY)
     assert policy.early_share == 0.0
     assert policy.watch == 20.0
@@ -303,9 +300,7 @@ def test_lists_are_compared_at_the_same_number_of_first_raises() -> None:
 
 def test_each_list_has_the_rules_that_go_with_its_signal() -> None:
     model = FixedDeclineModel()
-    assert model.decline is not None
-    trees = OverdueRisk(model.decline.shop, "purchase")
-    baselines = decline_models(trees, model, model.decline)
+    baselines = decline_models(OverdueRisk(DECLINE.shop, "purchase"), model, DECLINE)
     lists = lists_of(model, POLICY, 28 * DAY_MS, baselines)
     assert lists["bundle"].policy == POLICY
     absence = lists["absence"]
