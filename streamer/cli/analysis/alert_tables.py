@@ -37,7 +37,7 @@ Cells = tuple[str, ...]
 
 def alert_tables(rows: Sequence[BacktestRow]) -> list[tuple[Cells, list[Cells]]]:
     """Columns and cells of one table, or of two."""
-    tables = [(COLUMNS, [_cells(row) for row in rows])]
+    tables: list[tuple[Cells, list[Cells]]] = [(COLUMNS, [_cells(row) for row in rows])]
     if any(row.judged is not None for row in rows):
         tables.append((DECLINE_COLUMNS, [_decline_cells(row) for row in rows]))
     return tables
