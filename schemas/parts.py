@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -27,6 +27,10 @@ class Evidence(Struct, frozen=True, gc=False):
     topic: str
     partition: Annotated[int, Meta(ge=0)]
     offset: Annotated[int, Meta(ge=0)]
+
+
+MONTH_DAYS: Final = 30.0
+"""Of the month that usual figures are of."""
 
 
 class UsualMessage(Struct, frozen=True):

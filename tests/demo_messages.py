@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from schemas.alert import Alert, AlertData, AlertReason, Band, Risk, Transition, alert_of
+import msgspec
+
+from schemas.alert import Alert, AlertData, AlertReason, Band, DriverMessage, Risk, Transition, alert_of
 from schemas.bundle.bands import BandEdges
-from schemas.bundle.decline import Calibration
+from schemas.bundle.decline import Calibration, DeclineOutputs, UsualInShop
 from schemas.bundle.manifest import ChurnDefinition, Manifest, TokenEncoding, TrainingWindow
-from schemas.parts import Evidence, ModelReference
+from schemas.parts import Absence, Evidence, ExpectedLossMessage, ModelReference, UsualMessage
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp, parse_timestamp
 from schemas.units import DAY_MS
@@ -51,6 +53,32 @@ def alert(
     return alert_of(data, transition, format_timestamp(at_ms))
 
 
+USUAL = UsualMessage(visits_per_month=5.0, spend_per_month=82.0, gap_days=6.0)
+
+
+def decline_alert(
+    user_id: str,
+    at_ms: int,
+    last_ms: int,
+    *drivers: DriverMessage,
+    transition: Transition = "raised",
+    alert_id: str = "d1",
+    reason: AlertReason = "silence",
+) -> Alert:
+    """One revision of an alert of a bundle that foretells decline, of a household with :data:`USUAL`."""
+    bare = alert(user_id, at_ms, last_ms, transition=transition, alert_id=alert_id, reason=reason)
+    data = msgspec.structs.replace(
+        bare.data,
+        risk=Risk(0.62, 56, "fewer than half of this customer's usual visits within 56 days"),
+        usual=USUAL,
+        overdue=round((at_ms - last_ms) / DAY_MS / USUAL.gap_days, 2),
+        expected_loss=ExpectedLossMessage(74.4, "USD", 56),
+        absence=Absence(0.2, 28),
+        drivers=drivers,
+    )
+    return msgspec.structs.replace(bare, data=data)
+
+
 def score(
     user_id: str,
     last_ms: int,
@@ -60,6 +88,8 @@ def score(
     curve: tuple[float, ...] = (),
     alert_id: str | None = None,
     partition: int = 0,
+    band: Band | None = None,
+    absence: Absence | None = None,
 ) -> Score:
     """A user's newest score; ``curve`` are the risks at ``GRID_S``."""
     return Score(
@@ -68,7 +98,9 @@ def score(
         last_event_at=format_timestamp(last_ms),
         risk=risk,
         horizon_days=28,
+        band=band,
         alert_id=alert_id,
+        absence=absence,
         risk_curve=tuple(RiskPoint(*point) for point in zip(GRID_S, curve, strict=False)),
         model=MODEL,
         evidence=Evidence("commerce.events.v1", partition, 1),
@@ -100,3 +132,14 @@ def manifest() -> Manifest:
         opset=20,
         libraries={},
     )
+
+
+def decline_manifest() -> Manifest:
+    """The same of a bundle that foretells decline within 56 days."""
+    outputs = DeclineOutputs(
+        window_days=56.0,
+        usual=UsualInShop(0.0, 0.0, 0.0, 0.0),
+        calibration=Calibration("none"),
+        spend_scale=1.0,
+    )
+    return msgspec.structs.replace(manifest(), definition="decline", window_days=56.0, decline=outputs)

@@ -15,13 +15,9 @@ from models.loop.epochs import Run
 from models.loop.progress import Interruption, Stage
 from models.recipe import Recipe, Schedule, Size, Task
 from models.train_bundle import Bundled, train_bundle
-from schemas.bundle.manifest import (
-    MANIFEST_NAME,
-    BandAmounts,
-    ExpectedLoss,
-    decode_manifest,
-    encode_manifest,
-)
+from schemas.bundle.bands import BandAmounts
+from schemas.bundle.decline import ExpectedLoss
+from schemas.bundle.manifest import MANIFEST_NAME, decode_manifest, encode_manifest
 from schemas.event import Event, Item
 from schemas.units import DAY_MS
 

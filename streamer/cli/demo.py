@@ -19,12 +19,11 @@ import click
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="The page's; 0: a free one."
 )
 def command(headless: bool, report_file: Path | None, port: int) -> int:
-    """Replay a year of a real shop through Kafka and watch who goes quiet.
+    """Replay a year of a real shop through Kafka and watch who is being lost.
 
     Starts Apache Kafka and a worker on this machine, replays Complete Journey (155,848 baskets of 2,469
-    households, 2017) at full speed, shows risks and alerts while they come on the terminal and on a local
-    web page, and compares the alerts of the last months with what the households did. Ctrl-C ends
-    everything.
+    households, 2017) at full speed, shows alerts while they come on the terminal and on a local web page,
+    and compares those of the last months with what the households did and spent. Ctrl-C ends everything.
     """
     from streamer.demo.session import run_session
 

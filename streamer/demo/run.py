@@ -14,14 +14,13 @@ from time import monotonic
 
 from schemas.bundle.manifest import MANIFEST_NAME, Manifest, decode_manifest
 from schemas.errors import BrokerError, BundleError, ChurnStreamerError, ConfigurationError
-from schemas.timestamps import parse_timestamp
 from schemas.topics import EVENTS, with_prefix
 from streamer.demo.audience.alert_log import ESCALATED, RAISED, RESOLVED
 from streamer.demo.audience.audience import Audience
 from streamer.demo.audience.outputs_reader import OutputsReader
-from streamer.demo.judgement.evaluation import Confrontation, Evaluation, confront, evaluate
+from streamer.demo.judgement.judge import Judge, Verdict
 from streamer.demo.judgement.report import AlertCounts, Report, judgement, versions_of
-from streamer.demo.source import Year, split_at
+from streamer.demo.source import CURRENCY, Year, split_at
 from streamer.kafka.connection import connection_of
 from streamer.kafka.publishing import KeyedRecord, ReplayProgress, replay
 from streamer.kafka.topics import create_missing_topics
@@ -33,9 +32,6 @@ from streamer.processes.supervision import cancel_all, job_beside
 from streamer.settings.settings import Settings
 
 BUNDLE = Path(__file__).with_name("bundle")
-JUDGED_AT = "2017-12-03T00:00:00Z"
-CURRENCY = "USD"
-CONFRONTED_FROM = "2017-10-01T00:00:00Z"
 
 
 class DemonstrationError(ChurnStreamerError):
@@ -51,7 +47,6 @@ class Demonstration:
         self.audience = Audience(self.manifest)
         self._limit = limit
         self._bundle = bundle
-        self._judged_ms = parse_timestamp(JUDGED_AT)
         self._interrupted = False
         self._broker: LocalBroker | None = None
         self._worker: ChildProcess | None = None
@@ -106,8 +101,8 @@ class Demonstration:
         stack.push_async_callback(reader.stop)
         await reader.start()
         try:
-            judged = await job_beside(
-                self._job(settings, reader, loading),
+            verdict = await job_beside(
+                self._job(settings, reader, year, loading),
                 watched=(_watch_broker(broker), worker.watch()),
                 needed=(reader.read(), reader.follow_commits()),
             )
@@ -115,38 +110,31 @@ class Demonstration:
             # There is nothing left to commit in order, and maybe no broker to do it with.
             self.hurry()
             raise
-        return self._report(judged, reader, worker.peak_rss_mb(), started)
+        return self._report(verdict, reader, worker.peak_rss_mb(), started)
 
     async def _job(
-        self, settings: Settings, reader: OutputsReader, loading: asyncio.Task[list[KeyedRecord]]
-    ) -> tuple[Evaluation, Confrontation]:
-        """Replay up to the moment of judgement, look at everybody, replay the rest, judge."""
-        audience, manifest = self.audience, self.manifest
+        self, settings: Settings, reader: OutputsReader, year: Year, loading: asyncio.Task[list[KeyedRecord]]
+    ) -> Verdict:
+        """Replay, with a look at everybody at each moment that is judged by; then judge."""
+        audience = self.audience
         records = await loading
         audience.loading = False
         audience.total = len(records)
-        before, after = split_at(records, self._judged_ms)
+        judge = Judge(self.manifest, audience.households, year.events, CURRENCY)
         audience.phase = "replaying"
         audience.doing = "replaying a year through Kafka, at full speed"
-        await self._publish(settings, before)
-        await reader.all_read()
-        snapshot = audience.population.snapshot(self._judged_ms)
-        audience.judged_ms = self._judged_ms
-        await self._publish(settings, after)
-        await reader.all_read()
+        moments_ms = judge.moments_ms
+        for index, part in enumerate(split_at(records, moments_ms)):
+            await self._publish(settings, part)
+            await reader.all_read()
+            if index < len(moments_ms):
+                judge.look(audience.population.snapshot(moments_ms[index]))
+                if moments_ms[index] == judge.evaluated_ms:
+                    audience.judged_ms = judge.evaluated_ms
         audience.phase = "judging"
         audience.doing = "comparing the alerts with what the households did"
-        households, horizon_days = audience.households, manifest.horizon_days
-        active_days, edge = manifest.churn_definition.active_days, manifest.band_edges.watch
-        evaluation = evaluate(snapshot, households, horizon_days, active_days, edge)
-        confrontation = confront(
-            audience.alerts.raised(),
-            households,
-            parse_timestamp(CONFRONTED_FROM),
-            households.last_ms or self._judged_ms,
-            horizon_days,
-        )
-        return evaluation, confrontation
+        # In a thread: what is shown stays alive meanwhile.
+        return await asyncio.to_thread(judge.verdict, audience.alerts.raised())
 
     async def _publish(self, settings: Settings, records: Sequence[KeyedRecord]) -> None:
         done = self.audience.published
@@ -159,7 +147,7 @@ class Demonstration:
 
     def _report(
         self,
-        judged: tuple[Evaluation, Confrontation],
+        verdict: Verdict,
         reader: OutputsReader,
         worker_peak_rss_mb: float | None,
         started: float,
@@ -177,8 +165,9 @@ class Demonstration:
             seconds_to_first_alert=None if first_alert_at is None else round(first_alert_at - started, 2),
             total_seconds=round(seconds, 2),
             alerts=AlertCounts(*(audience.alerts.count(kind) for kind in (RAISED, ESCALATED, RESOLVED))),
-            evaluation=judgement(*judged),
-            confrontation=judged[1],
+            evaluation=judgement(verdict.evaluation, verdict.confrontation),
+            confrontation=verdict.confrontation,
+            lost=verdict.lost,
             dead_letters=audience.dead_letters,
             worker_peak_rss_mb=worker_peak_rss_mb,
             versions=versions_of(self.manifest, self._bundle_sha256),

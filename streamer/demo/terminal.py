@@ -15,7 +15,7 @@ from rich.text import Text
 
 from schemas.timestamps import format_timestamp
 from streamer.demo.audience.frame import AlertLine, Frame
-from streamer.demo.wording import Tone
+from streamer.demo.wording.alerts import Tone
 
 NEWEST = 6
 LINE_EVERY_S = 5.0

@@ -11,17 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from schemas.bundle.manifest import Manifest
-from schemas.units import DAY_MS
 from streamer.core.history.aggregates import AGGREGATES
 from streamer.core.history.calendar import Calendar
-from streamer.core.history.usual import ShopMean
 from streamer.core.model.answers import Answers
-from streamer.core.model.decline import DeclineTerms, LossTerms
+from streamer.core.model.decline import DeclineTerms, decline_terms
 from streamer.core.model.outlook import NO_OUTLOOK, Outlook
 from streamer.core.model.reference import ReferencePoint
 from streamer.core.model.risk_model import Encoding
@@ -49,7 +45,7 @@ class OnnxRiskModel:
 
     def __init__(self, bundle: Bundle, arena_users: int) -> None:
         self.bundle = bundle
-        self._decline = _decline_terms(bundle.manifest)
+        self._decline = decline_terms(bundle.manifest)
         self._reference = _reference_point(bundle)
         self._slots = Slots(arena_users)
         self._cache = ArenaCache(bundle.transformer, bundle.manifest, arena_users)
@@ -191,18 +187,6 @@ class OnnxRiskModel:
             unasked = runs.tokens[users] - runs.asked[users]
             wanted = done >= unasked
             hidden[(runs.answers[users] + done - unasked)[wanted]] = found[wanted]
-
-
-def _decline_terms(manifest: Manifest) -> DeclineTerms | None:
-    outputs, loss = manifest.decline, manifest.expected_loss
-    if outputs is None or manifest.definition == "absence":
-        return None
-    return DeclineTerms(
-        round(outputs.window_days * DAY_MS),
-        ShopMean(*msgspec.structs.astuple(outputs.usual)),
-        manifest.churn_definition.types,
-        None if loss is None else LossTerms(loss.method, loss.scale),
-    )
 
 
 def _reference_point(bundle: Bundle) -> ReferencePoint | None:

@@ -7,7 +7,7 @@ anything was lost at all, is decided by then. Moments, usual and actual are thos
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -25,6 +25,23 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS: Final = 1_000
 _SEED: Final = 1
+
+
+class Raise(Protocol):
+    """That an alert of a customer was raised: a decision, or what a consumer knows of it."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose."""
+        ...
+
+    @property
+    def decided_ms(self) -> int:
+        """When, epoch milliseconds."""
+        ...
+
+
+R = TypeVar("R", bound=Raise)
 
 
 class FirstRaises(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,11 +77,16 @@ class FirstRaises(msgspec.Struct, frozen=True, kw_only=True):
 
 def first_raises(decisions: Iterable[Decision], period: Period) -> list[Decision]:
     """Of each customer's raises that were sent and are judged the first, in the order of the decisions."""
-    first: dict[str, Decision] = {}
-    for decision in raised_in(decisions, period):
-        known = first.setdefault(decision.user_id, decision)
-        if decision.decided_ms < known.decided_ms:
-            first[decision.user_id] = decision
+    return first_of(raised_in(decisions, period))
+
+
+def first_of(raises: Iterable[R]) -> list[R]:
+    """Of each customer's the first, in the order in which they come."""
+    first: dict[str, R] = {}
+    for each in raises:
+        known = first.setdefault(each.user_id, each)
+        if each.decided_ms < known.decided_ms:
+            first[each.user_id] = each
     return list(first.values())
 
 
@@ -79,11 +101,14 @@ class DeclineJudge(NamedTuple):
 
     def judge(self, decisions: Iterable[Decision]) -> FirstRaises:
         """What the first raises among ``decisions`` came to."""
-        raised = first_raises(decisions, self.period)
+        return self.of_first(first_raises(decisions, self.period))
+
+    def of_first(self, raised: Sequence[Raise]) -> FirstRaises:
+        """What ``raised`` came to, one of each customer, all within the period."""
         if not raised:
             return FirstRaises(a_week=0.0, judged=0)
-        moments = np.array([decision.decided_ms for decision in raised], np.int64)
-        users = self.customers.numbers(decision.user_id for decision in raised)
+        moments = np.array([each.decided_ms for each in raised], np.int64)
+        users = self.customers.numbers(each.user_id for each in raised)
         windows = self.customers.windows(users, moments)
         known = windows.usual.known
         windows, moments = windows.at(known), moments[known]
@@ -94,7 +119,7 @@ class DeclineJudge(NamedTuple):
             judged=len(moments),
             decline=_mean(windows.declined),
             early_share=_mean(moments < due_ms),
-            absent=_mean([self._stays_away(decision) for decision in raised]),
+            absent=_mean([self._stays_away(each) for each in raised]),
             lead_days=_median((due_ms + self.terms.window_ms - moments) / DAY_MS),
         )
         paid = ~np.isnan(windows.spend)
@@ -112,7 +137,7 @@ class DeclineJudge(NamedTuple):
             caught_share=float(shortfall.sum()) / self.weeks.lost if self.weeks.lost > 0.0 else None,
         )
 
-    def _stays_away(self, raised: Decision) -> bool:
+    def _stays_away(self, raised: Raise) -> bool:
         silence = self.outcomes.silence_at(raised.user_id, raised.decided_ms)
         return silence is None or silence.next_ms > raised.decided_ms + self.period.horizon_ms
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from schemas.bundle.decline import LossMethod
-from schemas.bundle.manifest import ChurnTypes
+from schemas.bundle.manifest import ChurnTypes, Manifest
 from schemas.units import DAY_MS
 from streamer.core.history.usual import ShopMean
 from streamer.core.model.answers import Answers
@@ -34,6 +35,19 @@ class DeclineTerms(NamedTuple):
     shop: ShopMean
     churn_types: ChurnTypes
     loss: LossTerms | None = None
+
+
+def decline_terms(manifest: Manifest) -> DeclineTerms | None:
+    """Of the bundle's model; ``None`` where it foretells absence alone."""
+    outputs, loss = manifest.decline, manifest.expected_loss
+    if outputs is None or manifest.definition == "absence":
+        return None
+    return DeclineTerms(
+        round(outputs.window_days * DAY_MS),
+        ShopMean(*msgspec.structs.astuple(outputs.usual)),
+        manifest.churn_definition.types,
+        None if loss is None else LossTerms(loss.method, loss.scale),
+    )
 
 
 def expected_loss(answers: Answers, usual_spend: Floats, terms: DeclineTerms) -> Floats:

@@ -27,7 +27,7 @@ class Audience:
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
         self.households = Households()
-        self.population = Population(manifest.silence_grid_s, manifest.band_edges)
+        self.population = Population(manifest.silence_grid_s)
         self.alerts = AlertLog()
         self.chart: list[ChartPoint] = []
         self.phase: Phase = "starting"

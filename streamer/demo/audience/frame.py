@@ -9,7 +9,7 @@ import msgspec
 from schemas.alert import Alert, Band
 from schemas.timestamps import parse_timestamp
 from streamer.demo.judgement.households import Households
-from streamer.demo.wording import Tone, alert_in_words, tone_and_label
+from streamer.demo.wording.alerts import Tone, alert_in_words, tone_and_label
 
 Phase = Literal["starting", "replaying", "judging", "done"]
 
@@ -27,7 +27,7 @@ class AlertLine(msgspec.Struct, frozen=True):
 
 
 class ChartPoint(msgspec.Struct, frozen=True, array_like=True):
-    """Active households by band at one moment of event time."""
+    """Active households at one moment of event time, without an open alert and by its band."""
 
     at_ms: int
     calm: int

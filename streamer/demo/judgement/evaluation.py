@@ -24,7 +24,7 @@ from streamer.demo.judgement.households import Households
 class Snapshot(NamedTuple):
     """The newest published score of every user, read at one moment of event time.
 
-    ``risk`` ``[users]``: probability at ``at_ms``; ``last_ms`` ``[users]``: newest event.
+    ``risk`` ``[users]``: probability of absence at ``at_ms``; ``last_ms`` ``[users]``: newest event.
     """
 
     at_ms: int
@@ -37,11 +37,14 @@ class RaisedAlert(NamedTuple):
     """The opening of an alert."""
 
     user_id: str
-    raised_ms: int
+    decided_ms: int
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """Quality of the published risks at one moment; precision to F1 are those of a risk in the bands."""
+    """Quality of the published risks of absence at one moment.
+
+    Precision to F1 are those of a risk that is high enough to say churn.
+    """
 
     at: str
     horizon_days: float
@@ -72,9 +75,9 @@ class Confrontation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evaluate(
-    snapshot: Snapshot, households: Households, horizon_days: float, active_days: float, watch_edge: float
+    snapshot: Snapshot, households: Households, horizon_days: float, active_days: float, edge: float
 ) -> Evaluation:
-    """Judge a snapshot, in which a risk of ``watch_edge`` or more says churn.
+    """Judge a snapshot, in which a risk of ``edge`` or more says churn.
 
     Without anybody at risk every figure is 0.
     """
@@ -89,7 +92,7 @@ def evaluate(
         dtype=np.bool_,
     )
     risk = snapshot.risk[chosen]
-    flagged = risk >= watch_edge
+    flagged = risk >= edge
     both = 0 < churned.sum() < len(churned)
     hits = int((flagged & churned).sum())
     precision = _share(hits, int(flagged.sum()))
@@ -114,20 +117,20 @@ def confront(
 ) -> Confrontation:
     """Judge the alerts raised from ``since_ms`` until a horizon before ``end_ms``, the end of the data."""
     horizon_ms = int(horizon_days * DAY_MS)
-    judged = [alert for alert in alerts if since_ms <= alert.raised_ms <= end_ms - horizon_ms]
+    judged = [alert for alert in alerts if since_ms <= alert.decided_ms <= end_ms - horizon_ms]
     leads_ms: list[int] = []
     for alert in judged:
-        following = households.next_purchase(alert.user_id, alert.raised_ms)
-        if following is None or following > alert.raised_ms + horizon_ms:
-            last_ms = households.purchases(alert.user_id, alert.raised_ms)[-1]
-            leads_ms.append(last_ms + horizon_ms - alert.raised_ms)
+        following = households.next_purchase(alert.user_id, alert.decided_ms)
+        if following is None or following > alert.decided_ms + horizon_ms:
+            last_ms = households.purchases(alert.user_id, alert.decided_ms)[-1]
+            leads_ms.append(last_ms + horizon_ms - alert.decided_ms)
     return Confrontation(
         since=format_timestamp(since_ms),
         until=format_timestamp(end_ms - horizon_ms),
         horizon_days=horizon_days,
         judged=len(judged),
         right=len(leads_ms),
-        too_late_to_judge=sum(alert.raised_ms > max(end_ms - horizon_ms, since_ms - 1) for alert in alerts),
+        too_late_to_judge=sum(alert.decided_ms > max(end_ms - horizon_ms, since_ms - 1) for alert in alerts),
         median_lead_days=round(median(leads_ms) / DAY_MS, 3) if leads_ms else None,
     )
 

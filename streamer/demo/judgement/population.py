@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.alert import BANDS
-from schemas.bundle.bands import BandEdges
 from schemas.score import Score
 from schemas.timestamps import parse_timestamp
 from schemas.units import DAY_MS
@@ -19,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class BandCounts(NamedTuple):
-    """How many active users stand below every band and in each of them."""
+    """How many active users have no open alert, and one in each band."""
 
     calm: int
     watch: int
@@ -30,12 +29,12 @@ class BandCounts(NamedTuple):
 class Population:
     """Users by their newest score. ``grid_s`` are the silences of every risk curve, ascending."""
 
-    def __init__(self, grid_s: Sequence[int], edges: BandEdges, capacity: int = 1024) -> None:
+    def __init__(self, grid_s: Sequence[int], capacity: int = 1024) -> None:
         self._grid_ms = np.array(grid_s, dtype=np.float64) * 1000.0
-        self._edges = np.array([edges.watch, edges.high, edges.critical])
         self._rows: dict[str, int] = {}
         self._last_ms = np.zeros(capacity, dtype=np.int64)
         self._partition = np.zeros(capacity, dtype=np.int64)
+        self._level = np.zeros(capacity, dtype=np.int64)
         self._risk_at_event = np.full(capacity, np.nan)
         self._curves = np.full((capacity, len(grid_s)), np.nan)
         self._clocks_ms: dict[int, int] = {}
@@ -55,32 +54,36 @@ class Population:
             self._grow()
         last_ms, scored_ms = parse_timestamp(score.last_event_at), parse_timestamp(score.scored_at)
         if scored_ms <= last_ms:
-            self._risk_at_event[row] = score.risk
+            self._risk_at_event[row] = score.risk if score.absence is None else score.absence.probability
         elif self._last_ms[row] != last_ms:
             self._risk_at_event[row] = np.nan
         self._last_ms[row] = last_ms
         self._curves[row] = [point.probability for point in score.risk_curve] or np.nan
         partition = score.evidence.partition
         self._partition[row] = partition
+        self._level[row] = 0 if score.band is None else BANDS.index(score.band) + 1
         self._clocks_ms[partition] = max(self._clocks_ms.get(partition, scored_ms), scored_ms)
 
     def forget(self, user_id: str) -> None:
         """A user was erased: no longer counted."""
         if (row := self._rows.get(user_id)) is not None:
             self._last_ms[row] = 0
+            self._level[row] = 0
             self._risk_at_event[row] = np.nan
             self._curves[row] = np.nan
 
     def band_counts(self, active_days: float) -> BandCounts:
-        """Users seen in the last ``active_days``, by band, each at the clock of its own partition."""
+        """Users by their open alerts, of those seen in the last ``active_days``.
+
+        Each is taken at the clock of its own partition.
+        """
         count = len(self._rows)
         moments = np.zeros(max(self._clocks_ms, default=0) + 1)
         for partition, clock_ms in self._clocks_ms.items():
             moments[partition] = clock_ms
         at = moments[self._partition[:count]]
         active = self._last_ms[:count] >= at - active_days * DAY_MS
-        levels = np.searchsorted(self._edges, self.risks(at)[active], side="right")
-        return BandCounts(*np.bincount(levels, minlength=len(BANDS) + 1).tolist())
+        return BandCounts(*np.bincount(self._level[:count][active], minlength=len(BANDS) + 1).tolist())
 
     def snapshot(self, at_ms: int) -> Snapshot:
         """Everybody at ``at_ms``, epoch milliseconds."""
@@ -93,7 +96,7 @@ class Population:
         )
 
     def risks(self, at_ms: Floats) -> Floats:
-        """Risk ``[users]`` of each user at ``at_ms`` ``[users]``, read off the newest published score.
+        """Risk of absence ``[users]`` at ``at_ms`` ``[users]``, read off each user's newest published score.
 
         Between the steps of the curve the risk is linear in the logarithm of the silence, before the first
         step linear from the risk at the event, after the last constant. A score without a curve holds.
@@ -115,5 +118,6 @@ class Population:
     def _grow(self) -> None:
         self._last_ms = np.concatenate([self._last_ms, np.zeros_like(self._last_ms)])
         self._partition = np.concatenate([self._partition, np.zeros_like(self._partition)])
+        self._level = np.concatenate([self._level, np.zeros_like(self._level)])
         self._risk_at_event = np.concatenate([self._risk_at_event, np.full_like(self._risk_at_event, np.nan)])
         self._curves = np.concatenate([self._curves, np.full_like(self._curves, np.nan)])

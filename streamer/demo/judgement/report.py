@@ -12,6 +12,7 @@ import msgspec
 from schemas.bundle.manifest import Manifest
 from schemas.errors import ConfigurationError
 from streamer.demo.judgement.evaluation import Confrontation, Evaluation
+from streamer.demo.judgement.lost import Lost
 from streamer.processes.broker.lock import KAFKA_VERSION
 
 
@@ -52,9 +53,10 @@ class Versions(msgspec.Struct, frozen=True, rename={"faust_streaming": "faust-st
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run. Durations are in seconds of wall time.
 
-    ``events_per_s``: baskets committed by the worker, from its first to its last commit, the stop at the
-    evaluation's moment included. ``seconds_to_first_alert`` and ``total_seconds`` count from the start of
-    the broker. ``worker_peak_rss_mb`` is null where the system does not tell.
+    ``events_per_s``: baskets committed by the worker, from its first to its last commit, the stops at the
+    moments of judgement included. ``seconds_to_first_alert`` and ``total_seconds`` count from the start of
+    the broker. ``lost`` is null where the bundle foretells absence alone, ``worker_peak_rss_mb`` where the
+    system does not tell.
     """
 
     events: int
@@ -66,6 +68,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     alerts: AlertCounts
     evaluation: Judgement
     confrontation: Confrontation
+    lost: Lost | None
     dead_letters: int
     worker_peak_rss_mb: float | None
     versions: Versions

@@ -8,13 +8,14 @@ from schemas.alert import Alert
 from schemas.timestamps import parse_timestamp
 from streamer.demo.audience.audience import Audience
 from streamer.demo.audience.frame import AlertLine, alert_line
-from streamer.demo.wording import Tone, outcome_in_words
+from streamer.demo.wording.alerts import Tone
+from streamer.demo.wording.outcomes import Outcome, outcome_of
 
 FOUND = 60
 
 
 class FoundAlert(msgspec.Struct, frozen=True):
-    """An alert by its opening, and what came of it: returned, gone or open."""
+    """An alert by its opening, and what came of it."""
 
     alert_id: str
     user_id: str
@@ -23,7 +24,7 @@ class FoundAlert(msgspec.Struct, frozen=True):
     label: str
     at_ms: int
     words: str
-    verdict: str
+    verdict: Outcome
 
 
 class FoundAlerts(msgspec.Struct, frozen=True):
@@ -41,13 +42,14 @@ def newest_lines(audience: Audience) -> list[AlertLine]:
 
 def search_alerts(audience: Audience, show: str, household: str) -> FoundAlerts:
     """Alerts whose outcome so far is ``show`` (``newest``: any), of one household unless that is empty."""
-    found: list[tuple[int, Alert, str]] = []
+    found: list[tuple[int, Alert, Outcome]] = []
     for revisions in audience.alerts.alerts():
         opening = revisions[0]
         if household and opening.data.user_id != household:
             continue
         raised_ms = parse_timestamp(opening.time)
-        verdict = _verdict(audience, opening, raised_ms)
+        clock_ms = audience.clock_ms or raised_ms
+        verdict, _ = outcome_of(opening, audience.households, clock_ms)
         if show in ("newest", verdict):
             found.append((raised_ms, opening, verdict))
     found.sort(key=lambda entry: entry[0], reverse=True)
@@ -55,13 +57,5 @@ def search_alerts(audience: Audience, show: str, household: str) -> FoundAlerts:
     return FoundAlerts(len(found), lines)
 
 
-def _verdict(audience: Audience, opening: Alert, raised_ms: int) -> str:
-    clock_ms = audience.clock_ms or raised_ms
-    following = audience.households.next_purchase(opening.data.user_id, raised_ms)
-    if following is not None and following > clock_ms:
-        following = None
-    return outcome_in_words(raised_ms, following, clock_ms, opening.data.risk.horizon_days)[0]
-
-
-def _found(line: AlertLine, verdict: str) -> FoundAlert:
+def _found(line: AlertLine, verdict: Outcome) -> FoundAlert:
     return FoundAlert(**msgspec.structs.asdict(line), verdict=verdict)

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from schemas.bundle.bands import BandEdges
+from schemas.bundle.manifest import Definition
 from schemas.errors import ConfigurationError
 from streamer.demo.audience.audience import Audience
 from streamer.demo.audience.frame import AlertLine, ChartPoint, Frame
@@ -33,8 +34,9 @@ _encoder = msgspec.json.Encoder()
 class PageSetting(msgspec.Struct, frozen=True):
     """What a browser is told first: the axes, and everything that it has missed."""
 
-    horizon_days: float
     active_days: float
+    definition: Definition
+    risk_days: float
     edges: BandEdges
     from_ms: int
     to_ms: int
@@ -112,8 +114,9 @@ class Page:
         manifest, households = audience.manifest, audience.households
         known = not audience.loading
         return PageSetting(
-            horizon_days=manifest.horizon_days,
             active_days=manifest.churn_definition.active_days,
+            definition=manifest.definition,
+            risk_days=manifest.risk_days,
             edges=manifest.band_edges,
             from_ms=(households.first_ms or 0) if known else 0,
             to_ms=(households.last_ms or 0) if known else 0,

@@ -1,26 +1,21 @@
-"""The story of one alert: what the household did before and after, and how its risk grew in silence."""
+"""The story of one alert: what the household did before and after, and what was sent meanwhile."""
 
 from __future__ import annotations
 
 import msgspec
 
-from schemas.alert import Alert
+from schemas.alert import Alert, AlertData
 from schemas.timestamps import parse_timestamp
 from schemas.units import DAY_MS
 from streamer.demo.audience.alert_log import AlertLog
 from streamer.demo.judgement.households import Households
-from streamer.demo.wording import (
-    Tone,
-    alert_in_words,
-    habit,
-    outcome_in_words,
-    percent,
-    resolution,
-    tone_and_label,
-)
+from streamer.demo.page.spending import Spending, spending_of
+from streamer.demo.wording.alerts import Tone, alert_in_words, resolution, tone_and_label
+from streamer.demo.wording.figures import habit, money, percent
+from streamer.demo.wording.outcomes import Outcome, outcome_of
 
 DAYS_BEFORE = 90
-DAYS_AFTER = 35
+DAYS_AFTER_HORIZON = 7
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -45,7 +40,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page shows of an alert; times in epoch milliseconds.
 
     ``purchases`` lie in [``from_ms``, ``to_ms``] and not beyond ``clock_ms``, the moment that the replay
-    has reached. ``verdict``: returned, gone or open.
+    has reached. ``due_ms``: when the usual gap since the last visit has passed. ``spending``: where the alert
+    says what is usual; else ``curve``, the risk of absence, tells how the alert came about.
     """
 
     alert_id: str
@@ -59,10 +55,12 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     purchases_so_far: int
     last_purchase_ms: int
     silence_until_ms: int
+    due_ms: int | None
     horizon_until_ms: int
     revisions: list[Revision]
     curve: list[CurvePoint]
-    verdict: str
+    spending: Spending | None
+    verdict: Outcome
     outcome: str
     model: str
 
@@ -81,19 +79,20 @@ def tell(alert_id: str, alerts: AlertLog, households: Households, clock_ms: int)
     if following is not None and following > clock_ms:
         following = None
     gap_days = households.usual_gap_days(user_id, raised_ms)
-    verdict, outcome = outcome_in_words(raised_ms, following, clock_ms, horizon_days)
+    usual = opening.data.usual
+    verdict, outcome = outcome_of(opening, households, clock_ms)
     last_ms = parse_timestamp(opening.data.last_event_at)
     from_ms = max(
         min(raised_ms, last_ms) - DAYS_BEFORE * DAY_MS,
         (households.first_ms or 0) - DAY_MS,
     )
-    to_ms = raised_ms + DAYS_AFTER * DAY_MS
+    to_ms = raised_ms + int((horizon_days + DAYS_AFTER_HORIZON) * DAY_MS)
     known = households.purchases(user_id, clock_ms)
     return Story(
         alert_id=alert_id,
         user_id=user_id,
         words=alert_in_words(opening, gap_days),
-        habit=habit(gap_days),
+        habit=habit(gap_days if usual is None else usual.gap_days),
         from_ms=from_ms,
         to_ms=to_ms,
         clock_ms=clock_ms,
@@ -101,9 +100,11 @@ def tell(alert_id: str, alerts: AlertLog, households: Households, clock_ms: int)
         purchases_so_far=len(known),
         last_purchase_ms=last_ms,
         silence_until_ms=min(following or clock_ms, to_ms),
+        due_ms=None if usual is None else last_ms + int(usual.gap_days * DAY_MS),
         horizon_until_ms=raised_ms + int(horizon_days * DAY_MS),
         revisions=[_revision(alert, opening) for alert in revisions],
         curve=[CurvePoint(point.silent_for_s, point.probability) for point in alerts.curve(alert_id)],
+        spending=spending_of(opening, households, clock_ms),
         verdict=verdict,
         outcome=outcome,
         model=f"{opening.data.model.name} {opening.data.model.version}",
@@ -114,10 +115,8 @@ def _revision(alert: Alert, opening: Alert) -> Revision:
     data = alert.data
     if data.status == "resolved":
         words = resolution(alert)
-    elif alert is opening:
-        words = f"raised as {data.band} at {percent(data.risk.probability)}"
     else:
-        words = f"now {data.band} at {percent(data.risk.probability)}"
+        words = f"{'raised as' if alert is opening else 'now'} {data.band} at {_signal(data)}"
     return Revision(
         kind=alert.type.split(".")[2],
         tone=tone_and_label(alert)[0],
@@ -126,3 +125,10 @@ def _revision(alert: Alert, opening: Alert) -> Revision:
         probability=data.risk.probability,
         words=words,
     )
+
+
+def _signal(data: AlertData) -> str:
+    """What the alert goes by."""
+    likely = percent(data.risk.probability)
+    loss = data.expected_loss
+    return likely if loss is None else f"{money(loss.amount, loss.currency)}, {likely} likely"

@@ -23,7 +23,7 @@ from schemas.alert import (
 from schemas.alert import DriverMessage as DriverMessage
 from schemas.bundle.manifest import Manifest
 from schemas.decision import DecisionMessage as DecisionMessage
-from schemas.parts import Absence, Evidence, ExpectedLossMessage, ModelReference, UsualMessage
+from schemas.parts import MONTH_DAYS, Absence, Evidence, ExpectedLossMessage, ModelReference, UsualMessage
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp
 from schemas.topics import ALERTS, DECISIONS, SCORES, with_prefix
@@ -39,7 +39,6 @@ from streamer.worker.stage.repartition import unpack_origin
 PROBABILITY_DECIMALS = 6
 IMPORTANCE_DECIMALS = 4
 FIGURE_DECIMALS = 2
-MONTH_DAYS = 30.0
 
 
 class RiskTerms(NamedTuple):

@@ -19,7 +19,7 @@ from schemas.wire.encoding import encode_alert, encode_score
 from streamer.demo.audience.audience import Audience
 from streamer.demo.closing import Closing
 from streamer.demo.page.page import Page
-from tests.demo_messages import alert, day, manifest, score
+from tests.demo_messages import alert, day, decline_alert, decline_manifest, manifest, score
 
 DEADLINE_S = 30.0
 CHROMIUM = next(
@@ -53,6 +53,18 @@ def audience_with_two_alerts() -> Audience:
         alert("<b>8</b>", day(41), day(2), alert_id="a2", band="watch"),
     ):
         audience.take_alert(encode_alert(revision))
+    return audience
+
+
+def audience_with_a_decline() -> Audience:
+    """Household 7 came every six days for a quarter, and once in the 56 days after its alert."""
+    audience = Audience(decline_manifest())
+    for number in (*range(0, 91, 6), 130):
+        audience.households.note("7", day(number), 16.0)
+    audience.households.note("8", day(170), 5.0)
+    audience.loading = False
+    audience.take_alert(encode_alert(decline_alert("7", day(106), day(90))))
+    audience.take_score(b"8", encode_score(score("8", day(170), 0.1)))
     return audience
 
 
@@ -246,6 +258,32 @@ def test_in_a_browser_an_alert_is_chosen_with_the_keyboard_and_tells_its_story(t
             await chromium.wait_for(rows, lambda texts: len(texts) == 1)
             page.close(Closing([("AUROC", "0.9", "")], ["It was right."]))
             await chromium.wait_for("!document.querySelector('#closing').hidden")
+            assert chromium.complaints == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; the tests above use HTTP alone")
+def test_in_a_browser_the_story_of_a_decline_shows_spending_beside_the_usual(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(audience_with_a_decline()) as page, browser(tmp_path) as chromium:
+            for domain in ("Runtime", "Log", "Page"):
+                await chromium.call(f"{domain}.enable")
+            await chromium.call("Page.navigate", url=f"{page.url}#alert=d1")
+            verdict = "document.querySelector('.verdict')?.textContent"
+            told = await chromium.wait_for(verdict)
+            assert told.startswith(
+                "Came less In the 56 days after the alert it came on 1 day and spent 16 USD"
+            )
+            assert "came every 6 days, now 16 days away" in await chromium.value(
+                "document.querySelector('.sentence').textContent"
+            )
+            assert await chromium.value("document.querySelectorAll('.spent').length") == 5
+            assert await chromium.value("document.querySelectorAll('.spent.after').length") == 2
+            assert await chromium.value("document.querySelectorAll('.usual, .due').length") == 2
+            assert await chromium.value("document.querySelector('.curve') === null")
+            labels = "[...document.querySelectorAll('[data-verdict]')].map(each => each.textContent).join()"
+            assert await chromium.value(labels) == "Came less,Kept coming,Too early"
             assert chromium.complaints == []
 
     asyncio.run(scenario())

@@ -32,7 +32,7 @@ def snapshot(rows: list[tuple[str, float, float]], at_ms: int) -> Snapshot:
 def test_only_those_seen_in_the_active_days_are_judged() -> None:
     known = households({"seen": [40], "gone": [39.9], "back": [90, 110]})
     seen = snapshot([("seen", 0.9, 40), ("gone", 0.9, 39.9), ("back", 0.2, 90)], day(100))
-    judged = evaluate(seen, known, horizon_days=28, active_days=60, watch_edge=0.65)
+    judged = evaluate(seen, known, horizon_days=28, active_days=60, edge=0.65)
     assert judged.n == 2
     assert judged.base_rate == 0.5
     assert (judged.precision, judged.recall, judged.f1) == (1.0, 1.0, 1.0)

@@ -72,7 +72,7 @@ def test_nothing_in_a_frame_is_later_than_its_clock(audience: Audience) -> None:
 
 def test_a_point_of_the_chart_is_renewed_while_the_other_partitions_catch_up(audience: Audience) -> None:
     assert audience.next_frame().point == (renewed := audience.chart[-1])
-    late = score("9", day(40), 0.9, partition=1)
+    late = score("9", day(40), 0.9, partition=1, band="critical")
     audience.take_score(b"9", encode_score(late))
     point = audience.next_frame().point
     assert point is not None

@@ -9,16 +9,10 @@ import pytest
 
 from schemas.alert import Alert, AlertReason, DriverCode, DriverMessage, ExpectedValue, Transition
 from streamer.demo.judgement.households import Households
-from streamer.demo.wording import (
-    alert_in_words,
-    driver_in_words,
-    habit,
-    in_days,
-    outcome_in_words,
-    percent,
-    tone_and_label,
-    top_driver,
-)
+from streamer.demo.wording.alerts import alert_in_words, tone_and_label
+from streamer.demo.wording.drivers import driver_in_words, top_driver
+from streamer.demo.wording.figures import habit, in_days, percent
+from streamer.demo.wording.outcomes import outcome_in_words
 from tests.demo_messages import alert, day
 
 SILENCE = DriverMessage("days_since_last_purchase", 41.8, 9.2, 1.6)

@@ -1,9 +1,9 @@
 // The list of alerts: the newest as they come, by their date, or a search through all of them.
 
 import { count, element, shortDate } from "/static/format.js";
+import { verdict } from "/static/verdicts.js";
 
 const KEPT = 60;
-const VERDICTS = { returned: "came back", gone: "stayed away", open: "too early" };
 
 export class AlertList {
   /** `onOpen(alertId)` is called for an alert that is chosen. */
@@ -97,7 +97,7 @@ export class AlertList {
     // Household and band stand beside the sentence.
     const words = line.words.replace(/^household \S+: /, "").replace(/ \((watch|high|critical)\)/, "");
     const details = [shortDate(line.at_ms)];
-    if (line.verdict) details.push(VERDICTS[line.verdict]);
+    if (line.verdict) details.push(verdict(line.verdict));
     const button = element("button", { type: "button", "data-alert": line.alert_id },
       element("span", { class: `chip ${line.tone}` }, line.label),
       element("span", { class: "words" }, element("b", {}, `Household ${line.user_id}`), ` ${words}`),

@@ -1,9 +1,9 @@
-// The live chart: active households by band of risk, through the year.
+// The live chart: active households by their open alerts, through the year.
 
 import { count, date, element, monthName, monthStarts, roundStep, scale, svg } from "/static/format.js";
 
 const LAYERS = ["critical", "high", "watch", "calm"]; // from the bottom up
-const NAMES = { critical: "critical", high: "high", watch: "watch", calm: "below watch" };
+const NAMES = { critical: "critical", high: "high", watch: "watch", calm: "no open alert" };
 const MARGIN = { top: 10, right: 8, bottom: 24, left: 44 };
 const HEIGHT = 260;
 

@@ -4,6 +4,7 @@ import { PopulationChart } from "/static/chart.js";
 import { AlertList } from "/static/alerts.js";
 import { BANDS, count, date, element } from "/static/format.js";
 import { storyElements } from "/static/story.js";
+import { useVerdictsOf, verdictLabel } from "/static/verdicts.js";
 
 const byId = (id) => document.getElementById(id);
 const chart = new PopulationChart(byId("chart"), byId("legend"));
@@ -28,8 +29,12 @@ document.addEventListener("keydown", (event) => {
 function onSetting(message) {
   setting = message;
   byId("chart-note").textContent =
-    `Chance of no purchase in the next ${message.horizon_days} days, of households seen in the last ` +
-    `${message.active_days} days. Not each of those at risk has an open alert: alerts expire.`;
+    `Households seen in the last ${message.active_days} days, by the band of their open alert. ` +
+    `An alert is for ${message.risk_days} days.`;
+  useVerdictsOf(message.definition);
+  for (const choice of document.querySelectorAll("[data-verdict]")) {
+    choice.textContent = verdictLabel(choice.dataset.verdict);
+  }
   chart.points = [];
   chart.setSpan(message.from_ms, message.to_ms);
   if (message.judged_ms) chart.mark(message.judged_ms, `${date(message.judged_ms)}: the scores that are judged`);

@@ -1,23 +1,27 @@
-// The story of one alert: purchases and silence, the risk curve, what was sent and what came of it.
+// The story of one alert: purchases and silence, spending or the risk curve, what was sent and what came of it.
 
 import { BANDS, DAY_MS, date, element, monthName, monthStarts, percent, scale, shortDate, spread, svg } from "/static/format.js";
+import { spendingBars, spendingNote } from "/static/spending.js";
+import { verdictLabel } from "/static/verdicts.js";
 
 const TIMELINE = { height: 118, top: 26, bottom: 92, side: 8 };
 const CURVE = { height: 210, top: 12, right: 62, bottom: 30, left: 44 };
-const VERDICTS = { returned: "Came back", gone: "Stayed away", open: "Too early to tell" };
 
 /** The elements of a story; `edges` are the lowest risks of the bands, `width` is in pixels. */
 export function storyElements(story, edges, width) {
   const opening = story.revisions[0];
   const parts = [
     element("p", { class: "sentence" }, story.words.replace(/^household \S+: /, "")),
-    element("p", { class: `verdict ${story.verdict}` }, element("b", {}, VERDICTS[story.verdict]), " ", story.outcome),
+    element("p", { class: `verdict ${story.verdict}` }, element("b", {}, verdictLabel(story.verdict)), " ", story.outcome),
     element("h3", {}, "Purchases and silence"),
     timeline(story, width),
-    element("h3", {}, "Risk while silent"),
-    riskCurve(story, edges, width),
   ];
-  if (!story.curve.length) {
+  if (story.spending) {
+    parts.push(element("h3", {}, "Spending before and after"), spendingBars(story, width), spendingNote(story.spending));
+  } else {
+    parts.push(element("h3", {}, "Risk while silent"), riskCurve(story, edges, width));
+  }
+  if (!story.spending && !story.curve.length) {
     parts.push(element("p", { class: "note" },
       "The household was back before its whole curve was published; the dots are what the alert itself says."));
   }
@@ -43,6 +47,13 @@ function timeline(story, width) {
   root.append(svg("line", { class: "axis", x1: side, x2: width - side, y1: bottom, y2: bottom }));
   for (const ms of story.purchases) {
     root.append(svg("line", { class: "purchase", x1: toX(ms), x2: toX(ms), y1: bottom - 26, y2: bottom - 2 }));
+  }
+  if (story.due_ms) {
+    const due = toX(clip(story.due_ms));
+    root.append(
+      svg("line", { class: "due", x1: due, x2: due, y1: top, y2: bottom }),
+      svg("text", { class: "tick", x: due, y: top - 8, "text-anchor": "middle" }, "due"),
+    );
   }
   const end = toX(clip(story.horizon_until_ms));
   root.append(
