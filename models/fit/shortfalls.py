@@ -56,9 +56,13 @@ def shortfalls_at(
     histories: Histories,
     task: Task,
     decline: Decline,
+    from_ms: int,
 ) -> Shortfalls:
-    """Ask at each of :func:`loss_cuts`; the events of ``histories`` end at ``task.until_ms``."""
-    cuts_ms = loss_cuts(task)
+    """Ask at each of :func:`loss_cuts` from ``from_ms`` on.
+
+    The events of ``histories`` end at ``task.until_ms``.
+    """
+    cuts_ms = loss_cuts(task, from_ms)
     moments = cut_moments(histories, cuts_ms, decline.window_ms)
     aggregates = aggregates_at(histories, moments.event)
     usual = usual_of(aggregates, decline.shop, task.churn_types)
@@ -79,17 +83,15 @@ def shortfalls_at(
     )
 
 
-def loss_cuts(task: Task) -> npt.NDArray[np.int64]:
-    """Moments (epoch ms) from where the first fit's knowledge ends until half a window before the end.
+def loss_cuts(task: Task, from_ms: int) -> npt.NDArray[np.int64]:
+    """Moments (epoch ms), an eighth of a window apart, back from half a window before the end to ``from_ms``.
 
-    The first alone has its whole window, and too few customers become overdue at one moment to tell what
-    they cost: the season and a few orders decide. Of the later ones at least half the window is known.
+    At one moment too few customers are overdue to tell what they cost: the season and a few orders decide.
+    The newest have not their whole window yet, and count with what is known of it.
     """
     step = task.window_ms / STEPS_A_WINDOW
     last = task.until_ms - task.window_ms // 2
-    begin = max(task.first_until_ms, task.until_ms - 2 * task.window_ms)
-    steps = np.arange(int((last - begin) / step), -1, -1)
-    return (last - step * steps).astype(np.int64)
+    return (last - step * np.arange(int((last - from_ms) / step), -1, -1)).astype(np.int64)
 
 
 def _against_level(cut: npt.NDArray[np.int64], usual: Floats, actual: Floats) -> Floats:

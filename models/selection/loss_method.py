@@ -53,10 +53,12 @@ def compare_methods(
     next, each customer once: those with the highest expected loss among who is overdue. Levels are those of
     what was known to the first fit.
     """
+    # What lies two windows back says little of now.
+    begin_ms = max(task.first_until_ms, task.until_ms - 2 * task.window_ms)
     earlier = histories.before(task.first_until_ms)
     known = dataclasses.replace(task, until_ms=task.first_until_ms)
     levels = levels_of(network, earlier, known, decline)
-    asked = shortfalls_at(partial(answers_of, network, levels), histories, task, decline)
+    asked = shortfalls_at(partial(answers_of, network, levels), histories, task, decline, begin_ms)
     terms = DeclineTerms(decline.window_ms, decline.shop, task.churn_types)
     at_once = max(1, round(alerts_a_week * decline.window_ms / STEPS_A_WINDOW / (7 * DAY_MS)))
     raised: dict[LossMethod, npt.NDArray[np.int64]] = {
