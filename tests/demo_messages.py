@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from schemas.alert import Alert, AlertData, AlertReason, Band, Risk, Transition, alert_of
-from schemas.bundle.manifest import (
-    BandEdges,
-    Calibration,
-    ChurnDefinition,
-    Manifest,
-    TokenEncoding,
-    TrainingWindow,
-)
+from schemas.bundle.bands import BandEdges
+from schemas.bundle.decline import Calibration
+from schemas.bundle.manifest import ChurnDefinition, Manifest, TokenEncoding, TrainingWindow
 from schemas.parts import Evidence, ModelReference
 from schemas.score import RiskPoint, Score
 from schemas.timestamps import format_timestamp, parse_timestamp

@@ -26,15 +26,8 @@ from models.network.query_head import BINS, DeclineStart, FeatureEncoding, Query
 from models.network.sequences import hidden_after, sequences_of
 from models.network.transformer import Block, Transformer
 from models.recipe import Size
-from schemas.bundle.manifest import (
-    ALERT_NAME,
-    QUERY_NAME,
-    AlertHeads,
-    ArenaPrecision,
-    Calibration,
-    DeclineOutputs,
-    UsualInShop,
-)
+from schemas.bundle.decline import Calibration, DeclineOutputs, UsualInShop
+from schemas.bundle.manifest import ALERT_NAME, QUERY_NAME, AlertHeads, ArenaPrecision
 from schemas.event import EVENT_TYPES
 from streamer.core.history.calendar import UTC
 from streamer.core.history.token import as_array

@@ -17,16 +17,14 @@ from models.fit.level import Levels
 from models.recipe import Task
 from models.selection.edges import Edges
 from models.selection.validation import Validated
+from schemas.bundle.decline import Calibration, DeclineOutputs, UsualInShop
 from schemas.bundle.manifest import (
     AlertHeads,
-    Calibration,
     ChurnDefinition,
-    DeclineOutputs,
     Manifest,
     Reference,
     TokenEncoding,
     TrainingWindow,
-    UsualInShop,
 )
 from schemas.event import EVENT_TYPES
 from schemas.timestamps import format_timestamp

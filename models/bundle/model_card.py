@@ -8,15 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from schemas.bundle.manifest import (
-    BandAlerts,
-    BandAmounts,
-    BandEdges,
-    ExpectedLoss,
-    LossMethod,
-    Manifest,
-    VariantFigures,
-)
+from schemas.bundle.bands import BandAlerts, BandAmounts, BandEdges
+from schemas.bundle.decline import ExpectedLoss, LossMethod
+from schemas.bundle.manifest import Manifest, VariantFigures
 from streamer.core.history.usual import LEAST_VISIT_DAYS
 from streamer.core.insights.activity import SEGMENTS
 

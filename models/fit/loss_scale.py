@@ -11,7 +11,7 @@ from models.data.histories import Histories
 from models.fit.answers import Ask
 from models.fit.shortfalls import shortfalls_at
 from models.recipe import Task
-from schemas.bundle.manifest import LossMethod
+from schemas.bundle.decline import LossMethod
 from streamer.core.model.decline import DeclineTerms
 
 LOWEST: Final = 0.05

@@ -13,7 +13,7 @@ from models.data.moments import cut_moments
 from models.data.outcomes import spend_within
 from models.fit.answers import Ask
 from models.recipe import Task
-from schemas.bundle.manifest import LossMethod
+from schemas.bundle.decline import LossMethod
 from schemas.units import DAY_MS
 from streamer.core.history.usual import usual_of
 from streamer.core.insights.shortfall import ShopLevel

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.selection.alert_rate import Peaks
-from schemas.bundle.manifest import BandAlerts, BandAmounts, BandEdges
+from schemas.bundle.bands import BandAlerts, BandAmounts, BandEdges
 
 ALERTS_A_WEEK_PER_USER: Final = 0.02
 """Of the users active at the end of training: what is raised a week where nothing else is said."""

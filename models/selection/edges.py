@@ -20,7 +20,7 @@ from models.selection.alert_rate import risk_peaks
 from models.selection.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of, loss_bands_of
 from models.selection.decline_alerts import decline_peaks
 from models.selection.loss_method import Comparison
-from schemas.bundle.manifest import ExpectedLoss
+from schemas.bundle.decline import ExpectedLoss
 from streamer.core.history.token import PURCHASE
 from streamer.core.model.decline import DeclineTerms, LossTerms
 

@@ -22,7 +22,7 @@ from models.fit.shortfalls import STEPS_A_WINDOW, Shortfalls, shortfalls_at
 from models.network.network import Network
 from models.recipe import Task
 from models.selection.ablation import ERRORS_OF_A_GAIN
-from schemas.bundle.manifest import LossFigures, LossMethod
+from schemas.bundle.decline import LossFigures, LossMethod
 from schemas.units import DAY_MS
 from streamer.core.model.decline import DeclineTerms
 

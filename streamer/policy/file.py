@@ -10,7 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.bundle.manifest import BandAmounts, BandEdges, Manifest
+from schemas.bundle.bands import BandAmounts, BandEdges
+from schemas.bundle.manifest import Manifest
 from schemas.errors import ConfigurationError
 from schemas.timestamps import to_epoch_ms
 from schemas.units import DAY_MS, HOUR_MS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
@@ -59,6 +60,9 @@ def _obstacles() -> Iterator[TransitionRow]:
     yield _ask(0, "risk in high, silent for longer than the horizon", 0.7, silent_ms=30 * DAY_MS)
     yield _ask(0, "risk in high, within the cooldown", 0.7, closed_ms=_NOON_MS - 2 * DAY_MS)
     yield _ask(0, "risk in high, the week's cap is reached", 0.7, raised_ms=(_NOON_MS - 3 * DAY_MS,))
+    yield _ask(0, "risk in high, on time for two more days", 0.7, overdue_ms=_NOON_MS + 2 * DAY_MS)
+    yield _ask(0, "too few visits for anything to be usual", math.nan)
+    yield _ask(2, "too few visits for anything to be usual, by another model", math.nan)
     budget = {"daily_budget": 5}
     yield _ask(0, "risk in high, with a daily budget", 0.7, policy=budget)
     midnight = {"policy": budget, "now_ms": _NOON_MS - DAY_MS // 2, "rank_ms": _NOON_MS - DAY_MS // 2}
@@ -110,7 +114,7 @@ def _ask(
     return TransitionRow(before, event, _told(verdict.decisions), _state(alert_state), again_ms)
 
 
-_SITUATION = {"held", "active_days", "silent_ms", "granted", "now_ms"}
+_SITUATION = {"held", "active_days", "silent_ms", "granted", "now_ms", "overdue_ms"}
 
 
 def _close(level: int, reason: Reason, *, waiting: bool = False) -> TransitionRow:

@@ -38,8 +38,13 @@ def one_by_one(encodings: Sequence[Encoding], ring_tokens: int) -> Iterator[Enco
             yield Encoding(whole.user_id, ring, whole.position - later, before, whole.appended)
 
 
+def rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """To single precision, as a graph's answers are."""
+    return values.astype(np.float32).astype(np.float64)
+
+
 def _probability(logit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return (1.0 / (1.0 + np.exp(-logit))).astype(np.float32).astype(np.float64)
+    return rounded(1.0 / (1.0 + np.exp(-logit)))
 
 
 class FixedModel:
@@ -106,7 +111,7 @@ class FixedModel:
 class FixedDeclineModel(FixedModel):
     """Also foretells who declines, and what is spent; alerts may go by the money expected to be lost."""
 
-    identity = b"fixed-02"
+    identity = b"fixed-de"
     decline: DeclineTerms | None = DeclineTerms(
         56 * DAY_MS, ShopMean(0.1, 10.0, 2.0, 20.0), "purchase", LossTerms("decline", 0.5)
     )

@@ -25,12 +25,11 @@ from schemas.alert import (
     Risk,
     alert_of,
 )
+from schemas.bundle.bands import BandAlerts, BandEdges
+from schemas.bundle.decline import Calibration
 from schemas.bundle.manifest import (
     MANIFEST_NAME,
     AlertHeads,
-    BandAlerts,
-    BandEdges,
-    Calibration,
     ChurnDefinition,
     Manifest,
     Reference,

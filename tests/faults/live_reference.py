@@ -120,7 +120,7 @@ def _risk(stage: ScoringStage, stored: bytes, at_ms: int) -> float:
     """A user's risk at a moment, or at the newest event if that is later."""
     state = decode_state(stored)
     request = RiskAt("", state, max(at_ms, state.last_ms))
-    answer_risks([request], stage.models.serving.model)
+    answer_risks([request], stage.models.serving.model, "probability")
     return request.state.risk
 
 

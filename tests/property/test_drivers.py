@@ -59,7 +59,7 @@ def explain(states: list[UserState], *, any_event_returns: bool = False) -> list
 def risk_of(state: UserState) -> float:
     """The user's risk, asked as it is for a score."""
     features = features_at(np.frombuffer(state.running)[np.newaxis], np.array([float(state.scored_ms)]))
-    (risk,) = MODEL.query(np.frombuffer(state.hidden, np.float32)[np.newaxis], features)
+    (risk,) = MODEL.query(np.frombuffer(state.hidden, np.float32)[np.newaxis], features).absence
     return float(risk)
 
 
@@ -67,7 +67,7 @@ def reference_risk() -> float:
     reference = MODEL.reference
     assert reference is not None
     features = features_at(from_ages(reference.ages[np.newaxis]), np.array([reference.silence_ms]))
-    (risk,) = MODEL.query(reference.hidden[np.newaxis], features)
+    (risk,) = MODEL.query(reference.hidden[np.newaxis], features).absence
     return float(risk)
 
 

@@ -16,6 +16,7 @@ from schemas.dead_letter import read_dead_letter
 from schemas.event import Event, Item
 from schemas.wire.encoding import encode_event
 from streamer.core.history.token import as_array, hash_text
+from streamer.core.model.answers import Answers
 from streamer.core.model.risk_model import Encoding
 from streamer.testing.fixed_model import FixedModel
 from streamer.worker.stage.partition.counters import Counters
@@ -44,9 +45,7 @@ class Poisonous(FixedModel):
                 row[0] = np.inf
         return hidden
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
         if np.isinf(hidden[:, 0]).any():
             raise ArithmeticError("a risk that is no number")
         return super().query(hidden, features)

@@ -178,7 +178,7 @@ class Deployment(RuleBasedStateMachine):
         assert events == history.sums.events == len(history.ids) + history.repeated, "lost, or applied twice"
         assert len(state.ring) // 26 == len(history.ring)
         assert state.last_ms == history.last_ms
-        self.witness.check_curve(user_id, state.risk_curve())
+        self.witness.check_curve(user_id, state.absence_curve())
         assert (episode is None) == (alert is None)
         if episode is not None and alert is not None:
             assert (episode.level, episode.opened_ms) == (alert.level, alert.opened_ms)

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.units import DAY_MS
+from streamer.core.model.answers import Answers
 from streamer.core.model.features import FEATURES
 from streamer.core.model.risk_model import Encoding, RiskModel
-from streamer.testing.fixed_model import FixedModel
+from streamer.testing.fixed_model import FixedModel, rounded
 from tests.simulation.history import History, Sums
 
 _SILENCE = FEATURES.index("silence")
@@ -54,12 +55,10 @@ class Turning(FixedModel):
         """As the other models, in another order: what one has encoded tells another nothing."""
         return super().encode(encodings)[:, ::-1]
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
         silence = features[:, _SILENCE].astype(np.float64)
         logit = -3.0 + 1.8 * silence - 0.06 * np.expm1(silence) + 4.0 * hidden[:, -1].astype(np.float64)
-        return 1.0 / (1.0 + np.exp(-logit))
+        return Answers(rounded(1.0 / (1.0 + np.exp(-logit))))
 
     def expected_risk(self, history: History, sums: Sums, now_ms: int) -> float:
         del sums
@@ -74,13 +73,11 @@ class Counting(FixedModel):
     silence_grid_ms = tuple(int(days * DAY_MS) for days in (0.75, 2.5, 6, 20, 70))
     ring_tokens = 12
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
         counted = 1.2 * features[:, _SILENCE].astype(np.float64) + 0.5 * features[:, _EVENTS].astype(
             np.float64
         )
-        return 1.0 / (1.0 + np.exp(4.5 - counted - 3.0 * hidden[:, 0].astype(np.float64)))
+        return Answers(rounded(1.0 / (1.0 + np.exp(4.5 - counted - 3.0 * hidden[:, 0].astype(np.float64)))))
 
     def expected_risk(self, history: History, sums: Sums, now_ms: int) -> float:
         silence = math.log1p((now_ms - history.last_ms) / DAY_MS)

@@ -46,7 +46,7 @@ class Shop:
         return decode_state(self.worker.table[USER])
 
     def check(self) -> None:
-        self.witness.check_curve(USER, self.state().risk_curve())
+        self.witness.check_curve(USER, self.state().absence_curve())
 
 
 def shop_of_a_regular(terms: Terms) -> Shop:
@@ -114,7 +114,7 @@ def test_rules_in_force_for_an_hour_leave_no_curve_of_others() -> None:
     assert shop.state().curve != before.curve
     shop.check()
     with pytest.raises(AssertionError, match="not the user's risk curve"):
-        shop.witness.check_curve(USER, before.risk_curve())
+        shop.witness.check_curve(USER, before.absence_curve())
 
 
 def test_rules_that_end_an_alert_wait_for_an_event_ahead_of_the_clock() -> None:

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from streamer.core.alerts.policy import Policy
 from streamer.core.engine.batch_context import BatchContext
 from streamer.core.engine.batch_scoring import note
 from streamer.core.engine.grouped_events import GroupedEvents
@@ -185,7 +184,7 @@ def _settle(
 ) -> dict[str, FastPathUser]:
     """Give each user the state after the last ordinary event, or after the first that is alarming."""
     users, wait_ms = ordinary.users, _wait_ms(context)
-    alarming = _alarming(ordinary.tokens, assessed, context.policy)
+    alarming = _alarming(ordinary.tokens, assessed, context)
     events = np.minimum(users.first(alarming) + 1, users.counts)
     last = users.starts + events - 1
     times, alarms = ordinary.tokens["time"][last], alarming[last]
@@ -229,11 +228,12 @@ def _settle(
     return dict(zip(ordinary.user_ids, taken, strict=True))
 
 
-def _alarming(tokens: TokenArray, assessed: Assessment, policy: Policy) -> _Flags:
-    """After which events the rules have to decide about an alert."""
+def _alarming(tokens: TokenArray, assessed: Assessment, context: BatchContext) -> _Flags:
+    """After which events the rules have to decide about an alert before the next deadline."""
+    policy = context.policy
     alarming = (assessed.signals(policy.alert_by) >= policy.least_signal) & (tokens["type"] != PURCHASE)
     if assessed.usual is not None:
-        alarming &= tokens["time"] >= assessed.usual.overdue_from_ms(policy.least_overdue)
+        alarming &= assessed.usual.overdue_from_ms(policy.least_overdue) < tokens["time"] + _wait_ms(context)
     return alarming
 
 

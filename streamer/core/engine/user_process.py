@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import NamedTuple
 
-from schemas.units import DAY_MS
-from streamer.core.alerts.decisions import Decision, Moment, Output, Reason, UsualFigures
+from streamer.core.alerts.decisions import Decision, Moment, Output, Reason
 from streamer.core.alerts.lifecycle import Situation, consider, resolve
+from streamer.core.alerts.turns import Followed, turns
 from streamer.core.engine.batch_context import BatchContext
 from streamer.core.engine.grouped_events import UserEvent
 from streamer.core.engine.model_requests import Curve, Explain, PlaceToken, Rank, Request, RiskAt
+from streamer.core.engine.stakes import overdue_ms_of, with_stakes
 from streamer.core.history.ring import Placed, Placement, put
 from streamer.core.history.token import PURCHASE, is_action, newest_action, place, type_code
-from streamer.core.history.usual import overdue_from_ms
-from streamer.core.insights.rhythm import expected_next_purchase_ms
 from streamer.core.insights.value import spend_rate
-from streamer.core.timing.risk_curve import next_crossing, next_fall
 from streamer.core.user_state import UserState
 
 
@@ -259,15 +257,8 @@ class UserProcess:
             calendar=self.context.calendar,
             open_ms=now_ms if moment.phase == 0 else self.context.horizons_ms[moment.record],
             held=min(now_ms, self.context.horizons_ms[moment.record]) < self.context.current_ms,
-            overdue_ms=self._overdue_ms(state),
+            overdue_ms=overdue_ms_of(state, self.context.policy, self.context.any_event_returns),
         )
-
-    def _overdue_ms(self, state: UserState) -> int:
-        """From when on the user is so overdue that an alert may be raised, epoch ms; 0 for at any time."""
-        least = self.context.policy.least_overdue
-        if not least or math.isnan(state.usual_visit_days):
-            return 0
-        return overdue_from_ms(state.last_visit_ms(self.context.any_event_returns), state.gap_days, least)
 
     def _set_deadline(self, state: UserState, again_ms: int | None) -> None:
         """The next moment at which a decision may fall: of all there are, the first."""
@@ -281,28 +272,11 @@ class UserProcess:
         if not state.curve:
             due_ms = min(due_ms, last_ms + self.context.silence_grid_ms[0])
         else:
-            due_ms = min((due_ms, *(last_ms + silence_ms for silence_ms in self._turns(state))))
+            followed = Followed(self.context.silence_grid_ms, state.followed_curve(), state.signal)
+            raise_from_ms = overdue_ms_of(state, policy, self.context.any_event_returns) - last_ms
+            silences = turns(policy, followed, state.alert_state, state.scored_ms - last_ms, raise_from_ms)
+            due_ms = min((due_ms, *(last_ms + silence_ms for silence_ms in silences)))
         state.deadline_ms = due_ms
-
-    def _turns(self, state: UserState) -> Iterator[int]:
-        """Silences at which the curve reaches the next band, or leaves the episode's."""
-        policy, grid, signal = self.context.policy, self.context.silence_grid_ms, state.signal
-        if math.isnan(signal):
-            return
-        curve, silence_ms = state.followed_curve(), state.scored_ms - state.last_ms
-        reached = policy.level(signal)
-        if reached < len(policy.edges):
-            edge = policy.edges[reached] if reached else policy.least_signal
-            rise = next_crossing(grid, curve, edge, silence_ms, signal)
-            if rise is not None:
-                # Whoever is on time until later is not raised before.
-                unraised = state.alert_state.episode is None
-                yield max(rise, self._overdue_ms(state) - state.last_ms) if unraised else rise
-        level = state.alert_state.level
-        if level and signal >= (leave := policy.leave_edges[level - 1]):
-            fall = next_fall(grid, curve, leave, silence_ms, signal)
-            if fall is not None:
-                yield fall
 
     def _put_out(
         self,
@@ -314,22 +288,12 @@ class UserProcess:
         """Put decisions on record; those sent also say why, and what to expect."""
         for decision in decisions:
             if decision.action == "sent":
-                decision = self._with_usual(state, decision)
+                decision = with_stakes(
+                    decision,
+                    state,
+                    foretells_decline=self.context.foretells_decline,
+                    any_event_returns=self.context.any_event_returns,
+                )
                 if explained is not None:
                     decision = decision._replace(drivers=explained.drivers, outlook=explained.outlook)
             self.outputs.append(Output(moment, decision))
-
-    def _with_usual(self, state: UserState, decision: Decision) -> Decision:
-        """The decision with what is usual for the user, and what is at stake."""
-        if not self.context.foretells_decline:
-            return decision._replace(next_purchase_ms=expected_next_purchase_ms(state.running))
-        decision = decision._replace(
-            absence=state.absence, loss=None if math.isnan(state.loss) else state.loss
-        )
-        if math.isnan(state.usual_visit_days):
-            return decision
-        last_visit_ms, gap_days = state.last_visit_ms(self.context.any_event_returns), state.gap_days
-        overdue = max(decision.decided_ms - last_visit_ms, 0) / DAY_MS / gap_days
-        usual = UsualFigures(state.usual_visit_days, state.usual_spend, gap_days, overdue)
-        due_ms = last_visit_ms + round(gap_days * DAY_MS)
-        return decision._replace(usual=usual, next_purchase_ms=due_ms)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from schemas.bundle.manifest import ChurnTypes, LossMethod
+from schemas.bundle.decline import LossMethod
+from schemas.bundle.manifest import ChurnTypes
 from schemas.units import DAY_MS
 from streamer.core.history.usual import ShopMean
 from streamer.core.model.answers import Answers

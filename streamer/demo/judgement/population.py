@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.alert import BANDS
-from schemas.bundle.manifest import BandEdges
+from schemas.bundle.bands import BandEdges
 from schemas.score import Score
 from schemas.timestamps import parse_timestamp
 from schemas.units import DAY_MS

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from schemas.bundle.manifest import BandEdges
+from schemas.bundle.bands import BandEdges
 from schemas.errors import ConfigurationError
 from streamer.demo.audience.audience import Audience
 from streamer.demo.audience.frame import AlertLine, ChartPoint, Frame

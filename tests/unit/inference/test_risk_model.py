@@ -137,18 +137,20 @@ def test_a_query_is_the_same_in_any_batch() -> None:
     asked = random.integers(0, len(users), 1100)
     features = features_at(rows[asked], rows[asked, 1] + random.exponential(20 * 86_400_000, len(asked)))
     served = model(1)
-    whole = served.query(hidden[asked], features)
+    whole = served.query(hidden[asked], features).absence
     assert whole.dtype == np.float64
     assert ((whole > 0) & (whole < 1)).all()
     for size in (1, 2, 15, 16, 17, 33, 255, 1024):
         for start in range(0, len(asked), 97):
             part = slice(start, start + size)
-            assert served.query(hidden[asked[part]], features[part]).tobytes() == whole[part].tobytes()
+            assert (
+                served.query(hidden[asked[part]], features[part]).absence.tobytes() == whole[part].tobytes()
+            )
 
 
 def test_no_users_are_no_work() -> None:
     assert model(1).encode([]).shape == (0, demo_bundle().manifest.width)
-    assert model(1).query(np.empty((0, 64), np.float32), np.empty((0, 36), np.float32)).shape == (0,)
+    assert model(1).query(np.empty((0, 64), np.float32), np.empty((0, 36), np.float32)).absence.shape == (0,)
 
 
 @pytest.mark.parametrize("silence_days", [1, 30, 90])
@@ -157,7 +159,7 @@ def test_silence_raises_the_risk(silence_days: int) -> None:
     hidden = model(30).encode(requests(users))
     rows = np.concatenate([_aggregates(user) for user in users])
     risks = [
-        model(1).query(hidden, features_at(rows, rows[:, 1] + days * 86_400_000.0))
+        model(1).query(hidden, features_at(rows, rows[:, 1] + days * 86_400_000.0)).absence
         for days in (0, silence_days)
     ]
     assert risks[1].mean() > risks[0].mean()

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.bundle.manifest import BandEdges
+from schemas.bundle.bands import BandEdges
 from streamer.core.alerts.decisions import Obstacle, Transition
 from streamer.policy.document import POLICY_DOCUMENT, policy_document
 from streamer.policy.file import PolicyFile, load_policy

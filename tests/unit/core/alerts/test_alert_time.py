@@ -125,7 +125,9 @@ def decided_under(run: PartitionDriver, policy: Policy, model: FixedModel) -> li
 
 
 def situation(now_ms: int, **changed: Any) -> Situation:
-    return Situation("u", 0, 7, now_ms, START, 0.5, 5, "silence", UTC, open_ms=now_ms)._replace(**changed)
+    return Situation("u", 0, 7, now_ms, START, 0.5, 0.5, 5, "silence", UTC, open_ms=now_ms)._replace(
+        **changed
+    )
 
 
 def test_an_event_just_after_midnight_does_not_compete_for_the_day_before() -> None:
@@ -149,7 +151,7 @@ def test_a_backfilled_episode_lasts_until_a_raise_takes_its_place() -> None:
     policy = msgspec.structs.replace(POLICY, alerts_from_ms=START, cooldown_ms=9 * DAY_MS)
     alert_state = AlertState(episode=Episode("a", 0, 1, START - DAY_MS, START - DAY_MS, "backfill"))
     alert_state.closed_ms = START - 2 * DAY_MS
-    verdict = consider(alert_state, situation(START + DAY_MS, risk=0.7), policy)
+    verdict = consider(alert_state, situation(START + DAY_MS, signal=0.7), policy)
     assert [decision.obstacle for decision in verdict.decisions] == ["cooldown"]
     assert alert_state.level == 1
 
@@ -164,9 +166,9 @@ def test_lower_bands_reach_the_silent_within_the_hour() -> None:
 def test_another_model_with_another_grid_takes_the_silent_over() -> None:
     run = run_of(event(1, "u", "view", 0), event(2, "x", "view", 3), edges=(0.7, 0.8, 0.9))
     state = run.state("u")
-    assert len(state.risk_curve()) == len(FixedModel.silence_grid_ms)
+    assert len(state.absence_curve()) == len(FixedModel.silence_grid_ms)
     decided_under(run, msgspec.structs.replace(POLICY, edges=(0.7, 0.8, 0.9)), Turning())
-    assert len(run.state("u").risk_curve()) == len(Turning.silence_grid_ms)
+    assert len(run.state("u").absence_curve()) == len(Turning.silence_grid_ms)
 
 
 def test_each_partition_has_its_turn_of_a_budget_smaller_than_their_number() -> None:

@@ -33,7 +33,7 @@ class User:
 
     def situation(self, day: float, risk: float) -> Situation:
         now_ms = START + int(day * DAY_MS)
-        return Situation("u", 0, 7, now_ms, START, risk, 5, "silence", UTC, open_ms=now_ms)
+        return Situation("u", 0, 7, now_ms, START, risk, risk, 5, "silence", UTC, open_ms=now_ms)
 
     @property
     def told(self) -> list[tuple[str, str, str | None]]:

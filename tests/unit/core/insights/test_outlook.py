@@ -22,7 +22,7 @@ from streamer.core.insights.outlook import known_outlook
 from streamer.core.model.outlook import NO_OUTLOOK, Likely, Outlook
 from streamer.testing import PartitionDriver, partition_events
 from streamer.testing.fixed_model import FixedModel
-from streamer.worker.stage.messages import Messages
+from streamer.worker.stage.messages import Messages, RiskTerms
 
 START_MS = 1_483_228_800_000
 POLICY = Policy(edges=(0.4, 0.6, 0.8), horizon_ms=90 * DAY_MS, least_active_days=1, cooldown_ms=0)
@@ -105,8 +105,7 @@ def alert_of(decision: Decision, currency: str | None) -> Alert:
         topic_prefix="",
         source_topic="events",
         model=ModelReference("m", "1", "0" * 64),
-        horizon_days=28.0,
-        definition="no purchase within 28 days",
+        risk_terms=RiskTerms(28.0, "no purchase within 28 days"),
         policy_sha256="0" * 64,
         silence_grid_ms=FixedModel.silence_grid_ms,
         reference_risk=None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from models.bundle.model_card import model_card
-from schemas.bundle.manifest import BandAlerts, VariantFigures
+from schemas.bundle.bands import BandAlerts
+from schemas.bundle.manifest import VariantFigures
 from tests.demo_messages import manifest
 
 

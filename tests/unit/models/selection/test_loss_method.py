@@ -10,7 +10,7 @@ import pytest
 
 from models.fit.shortfalls import Shortfalls
 from models.selection.loss_method import METHODS, NOT_COMPARED, choose, first_raised
-from schemas.bundle.manifest import LossMethod
+from schemas.bundle.decline import LossMethod
 from streamer.core.model.answers import Answers
 
 

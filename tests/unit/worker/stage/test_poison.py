@@ -17,6 +17,7 @@ from schemas.units import DAY_MS
 from streamer.core.engine.grouped_events import PartitionEvent
 from streamer.core.engine.poison import NOBODY, separate
 from streamer.core.history.token import as_array, hash_text, tokenise
+from streamer.core.model.answers import Answers
 from streamer.core.model.risk_model import Encoding
 from streamer.inference.bundle import load_bundle
 from streamer.inference.risk_model import OnnxRiskModel
@@ -82,9 +83,7 @@ class Failing(FixedModel):
         self._fail("encode")
         return super().encode(encodings)
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
         self._fail("query")
         return super().query(hidden, features)
 
@@ -118,9 +117,7 @@ def test_a_failing_deadline_of_somebody_else_blames_no_record() -> None:
 class FailsForSilence(FixedModel):
     """Cannot answer for somebody who has been silent for long."""
 
-    def query(
-        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float64]:
+    def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
         if len(features) == len(self.silence_grid_ms):
             raise RuntimeError("no curve")
         return super().query(hidden, features)

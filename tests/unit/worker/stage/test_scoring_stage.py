@@ -17,7 +17,7 @@ from streamer.core.history.aggregates import COLUMN
 from streamer.core.model.risk_model import RiskModel
 from streamer.core.user_state import decode_state
 from streamer.testing.fixed_model import FixedModel
-from streamer.worker.stage.messages import Messages
+from streamer.worker.stage.messages import Messages, RiskTerms
 from streamer.worker.stage.partition.counters import Counters
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY
 from streamer.worker.stage.partition.partition_status import WorkerIdentity, decode_status
@@ -64,8 +64,7 @@ def new_stage(risk_model: RiskModel | None = None, partitions: int = 1, **intake
         "shop.",
         "shop.commerce.events.v1",
         model,
-        28.0,
-        "no purchase within 28 days",
+        RiskTerms(28.0, "no purchase within 28 days"),
         "0" * 64,
         FixedModel.silence_grid_ms,
         0.05,
