@@ -49,17 +49,19 @@ fit ends the worker at its start with exit code 2 and a message that names it.
 {fields}
 ## What alerts go by
 
-A bundle that foretells decline says how much money is expected to be lost with each customer: what he usually spends within the
-bundle's window, times how likely it is that he comes on fewer than half of his usual days (or another way that training found to
-be better; the manifest's `expected_loss` says which). Alerts go by that money. The bands are amounts then, `hysteresis` is a
-share of each edge, and the daily budget goes to the highest amounts.
+A bundle that foretells decline says how much money is expected to be lost with each customer: what he
+usually spends within the bundle's window, times how likely it is that he comes on fewer than half of his
+usual days (or another way that training found to be better; the manifest's `expected_loss` says which).
+Alerts go by that money. The bands are amounts then, `hysteresis` is a share of each edge, and the daily
+budget goes to the highest amounts.
 
-- **Nobody who is on time is raised.** An alert waits until a customer's own usual gap has passed without a visit
-  (`least_overdue = 1`), to the moment. `usual` in the alert says what that gap is.
-- **Nothing is usual below four visits.** Such a customer is not raised; the decision `suppressed: no_usual` puts that on record
-  once for each silence.
-- With `alert_by = "probability"` the bands are probabilities of a decline, whatever the money. A bundle without amounts knows
-  nothing else, and one of `--definition absence` alerts by the probability of absence, as its horizon says.
+- **Nobody who is on time is raised.** An alert waits until a customer's own usual gap has passed without
+  a visit (`least_overdue = 1`), to the moment. `usual` in the alert says what that gap is.
+- **Nothing is usual below four visits.** Such a customer is not raised; the decision `suppressed:
+  no_usual` puts that on record once for each silence.
+- With `alert_by = "probability"` the bands are probabilities of a decline, whatever the money. A bundle
+  without amounts knows nothing else, and one of `--definition absence` alerts by the probability of
+  absence, as its horizon says.
 
 ## What an alert lives through
 
@@ -75,8 +77,8 @@ nothing, with the reason.
   caught up, those that still hold go out, and the others are on record as `overtaken`. The end of an alert
   never waits.
 - With a daily budget a raise waits for the end of the day, midnight in the bundle's time zone, where the
-  highest expected loss wins; where alerts go by the probability it is risk times spending. The budget is shared out among the
-  topic's partitions; what does not go into their number goes round, day by day.
+  highest expected loss wins; where alerts go by the probability it is risk times spending. The budget is
+  shared out among the topic's partitions; what does not go into their number goes round, day by day.
 - A customer who is held out is followed like all others, but nothing is sent. `streamer uplift` compares.
 - Moved to a later time, `alerts_from` holds back what begins. An alert already sent gets its revisions, and
   above all its end.
@@ -85,9 +87,10 @@ nothing, with the reason.
 
 ## Transitions
 
-Made by asking the code; "risk" stands for whatever alerts go by. Bands begin at 0.4 (watch), 0.6 (high) and 0.8 (critical), with a hysteresis of
-0.05; dwells, cooldown and cap have their defaults; a budget, a holdout or a start of alerts is there only
-where it is named. "Asked again" is when the policy looks again by itself, even if nothing changes.
+Made by asking the code; "risk" stands for whatever alerts go by. Bands begin at 0.4 (watch), 0.6 (high)
+and 0.8 (critical), with a hysteresis of 0.05; dwells, cooldown and cap have their defaults; a budget, a
+holdout or a start of alerts is there only where it is named. "Asked again" is when the policy looks
+again by itself, even if nothing changes.
 
 | alert before | what happens | decision | alert after | asked again |
 |---|---|---|---|---|

@@ -101,11 +101,20 @@ def _scores(
     users = partition.users()
     model = OnnxRiskModel(bundle, arena_users(bundle, settings.arena_mb))
     moments = dict.fromkeys(users, at_ms)
-    return scores_at(users, moments, model, bundle.manifest.risk_days), len(records)
+    manifest = bundle.manifest
+    any_event_returns = manifest.churn_definition.types == "any"
+    scores = scores_at(users, moments, model, manifest.risk_days, any_event_returns=any_event_returns)
+    return scores, len(records)
 
 
 def _show(scores: Sequence[UserScore]) -> None:
-    rows = [COLUMNS, *((s.user_id, f"{s.risk:.6f}", f"{s.horizon_days:g}", s.last_event_at) for s in scores)]
+    rows = [COLUMNS, *(tuple(_cell(value) for value in msgspec.structs.astuple(score)) for score in scores)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:.6f}" if value < 1.0 else f"{value:g}"

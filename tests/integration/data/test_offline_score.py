@@ -91,7 +91,7 @@ def test_every_household_has_the_score_that_was_published(online: Online) -> Non
     assert set(users) == set(online.scores) == {event.user_id for event in online.events}
 
     moments = {user_id: parse_timestamp(score.scored_at) for user_id, score in online.scores.items()}
-    for scored in scores_at(users, moments, model, 28.0):
+    for scored in scores_at(users, moments, model, 28.0, any_event_returns=False):
         published = online.scores[scored.user_id]
         assert scored.risk == pytest.approx(published.risk, abs=1e-5)
         assert scored.last_event_at == published.last_event_at
@@ -101,7 +101,7 @@ def test_every_household_has_the_score_that_was_published(online: Online) -> Non
     for step, silence_ms in enumerate(model.silence_grid_ms):
         watched = {user_id: users[user_id] for user_id, s in online.scores.items() if s.risk_curve}
         moments = {user_id: state.last_ms + silence_ms for user_id, state in watched.items()}
-        for scored in scores_at(watched, moments, model, 28.0):
+        for scored in scores_at(watched, moments, model, 28.0, any_event_returns=False):
             point = online.scores[scored.user_id].risk_curve[step]
             assert scored.risk == pytest.approx(point.probability, abs=1e-5)
             compared += 1
