@@ -42,8 +42,8 @@ def decline_peaks(
     """Follow every customer with a usual through the last two windows, as the streamer's policy would.
 
     A signal counts from where the customer is overdue, at events other than purchases, at the steps of the
-    silence grid, and where being overdue begins, as long as the silence is shorter than a window. Of many
-    events a part of the users, drawn with the task's seed, stands for all.
+    silence grid, where being overdue begins and right before a silence ends, as long as it is shorter than a
+    window. Of many events a part of the users, drawn with the task's seed, stands for all.
     """
     users = drawn(histories, task.seed)
     from_ms = task.until_ms - 2 * terms.window_ms
@@ -51,9 +51,9 @@ def decline_peaks(
     recent = np.flatnonzero(users.times >= from_ms - terms.window_ms)
     distinct, back = np.unique(np.concatenate([recent, events]), return_inverse=True)
     aggregates = aggregates_at(users, distinct)[back]
-    begins, asked = _overdue_begins(users, task, terms, recent, aggregates[: len(recent)])
-    aggregates = np.concatenate([aggregates[len(recent) :], aggregates[: len(recent)][asked]])
-    events, moments = np.concatenate([events, recent[asked]]), np.concatenate([moments, begins[asked]])
+    row, between = _between_steps(users, task, terms, recent, aggregates[: len(recent)])
+    aggregates = np.concatenate([aggregates[len(recent) :], aggregates[row]])
+    events, moments = np.concatenate([events, recent[row]]), np.concatenate([moments, between])
 
     usual = usual_of(aggregates, terms.shop, terms.churn_types)
     overdue = usual.known & (moments >= usual.overdue_from_ms(LEAST_OVERDUE))
@@ -74,23 +74,26 @@ def decline_peaks(
     return DeclinePeaks(peaks(answers.decline), peaks(loss))
 
 
-def _overdue_begins(
+def _between_steps(
     histories: Histories,
     task: Task,
     terms: DeclineTerms,
     recent: npt.NDArray[np.int64],
     aggregates: Aggregates,
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """When being overdue begins (epoch ms) as of the ``recent`` events, and whether to ask there.
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Numbers of ``recent`` events, and moments (epoch ms) after them to ask at beside the grid's.
 
-    ``aggregates``: right after those events. Not asked where the next event comes first, or the silence is
-    as long as a window by then.
+    ``aggregates``: right after those events. The moments are where being overdue begins, and the last before
+    the next event or before the silence is as long as a window: an edge is crossed between two steps too.
     """
-    usual = usual_of(aggregates, terms.shop, terms.churn_types)
-    begins = usual.overdue_from_ms(LEAST_OVERDUE)
-    silent_ms = begins - histories.silent_since()[recent]
-    asked = usual.known & (begins >= histories.times[recent]) & (silent_ms < terms.window_ms)
-    return begins, asked & (begins < following_times(histories, task.until_ms)[recent])
+    begins = usual_of(aggregates, terms.shop, terms.churn_types).overdue_from_ms(LEAST_OVERDUE)
+    times = histories.times[recent]
+    gone = histories.silent_since()[recent] + terms.window_ms
+    ends = np.minimum(following_times(histories, task.until_ms)[recent], gone) - 1.0
+    # Not for whom nothing is usual, whose beginning is NaN.
+    overdue = np.flatnonzero((begins >= times) & (begins <= ends))
+    last = np.flatnonzero((ends >= times) & (begins <= ends))
+    return np.concatenate([overdue, last]), np.concatenate([begins[overdue], ends[last]])
 
 
 def _of_customers(

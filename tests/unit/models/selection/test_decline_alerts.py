@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from models.data.histories import Histories, collect
+from models.fit.answers import Ask
 from models.recipe import Task
 from models.selection.alert_rate import Peaks
 from models.selection.bands import loss_bands_of
@@ -46,12 +47,14 @@ def by_silence(
     return Answers(0.0 * days, 0.01 * days, 0.0 * days)
 
 
-def peaks(*events: Event, types: ChurnTypes = "purchase", loss: bool = True) -> DeclinePeaks:
+def peaks(
+    *events: Event, types: ChurnTypes = "purchase", loss: bool = True, ask: Ask = by_silence
+) -> DeclinePeaks:
     """Of the last two windows; nothing of the shop's mean is joined to a customer's own history."""
     task = Task(START + UNTIL_DAY * DAY_MS, churn_types=types, window_ms=WINDOW_DAYS * DAY_MS)
     shop = ShopMean(0.1, 0.0, 1.0, 0.0)
     terms = DeclineTerms(task.window_ms, shop, types, LossTerms("decline") if loss else None)
-    return decline_peaks(by_silence, terms, collect(events), task, GRID)
+    return decline_peaks(ask, terms, collect(events), task, GRID)
 
 
 def days(reached: npt.NDArray[np.float64]) -> list[float]:
@@ -65,32 +68,44 @@ def test_nobody_who_is_on_time_counts() -> None:
 
 
 def test_a_customer_counts_from_where_being_overdue_begins() -> None:
-    """That lies between the steps of the grid, and the customer comes again before the next of them."""
-    (reached,) = days(peaks(*visits("a", UNTIL_DAY)).probability.reached)
-    assert 2.0 < GAP_DAYS - 0.5 < reached < GAP_DAYS
-    (longest,) = days(peaks(*visits("a", 80.0)).probability.reached)
-    assert longest == 16.0
+    """That lies between the steps of the grid: a signal that falls is at its highest there."""
+
+    def falling(
+        histories: Histories, events: npt.NDArray[np.int64], features: npt.NDArray[np.float32]
+    ) -> Answers:
+        answers = by_silence(histories, events, features)
+        assert answers.decline is not None
+        return answers._replace(decline=1.0 - answers.decline)
+
+    highest = peaks(*visits("a", 80.0), ask=falling).probability.reached.max()
+    assert 2.0 < GAP_DAYS - 0.5 < 100 * (1.0 - highest) < GAP_DAYS
+
+
+def test_a_customer_counts_until_the_silence_ends() -> None:
+    """That lies between the steps of the grid too; after a window the customer is gone."""
+    assert days(peaks(*visits("a", 91.0)).probability.reached) == [10.0]
+    assert days(peaks(*visits("a", 70.0)).probability.reached) == [20.0]
 
 
 def test_a_customer_counts_once_with_the_highest_signal() -> None:
     twice = [*visits("a", 70.0), *visits("a", 90.0, start=80.0)]
-    assert days(peaks(*twice).probability.reached) == [8.0]
+    assert days(peaks(*twice).probability.reached) == [11.0]
 
 
 def test_a_silence_that_had_reached_an_edge_before_raises_nobody() -> None:
     left = visits("a", FROM_DAY - 6)  # Last seen nine days before.
     found = peaks(*left).probability
     assert days(found.before) == [8.0]
-    assert days(found.reached) == [16.0]
-    assert (found.alerts_a_week(np.array([0.05, 0.08, 0.1, 0.2])) * found.weeks).tolist() == [0, 0, 1, 0]
+    assert days(found.reached) == [20.0]
+    assert (found.alerts_a_week(np.array([0.05, 0.08, 0.1, 0.21])) * found.weeks).tolist() == [0, 0, 1, 0]
 
 
 def test_who_came_again_may_be_raised_anew_up_to_what_is_reached_then() -> None:
     again = [*visits("a", FROM_DAY - 6), *visits("a", 96.0, start=FROM_DAY + 10)]
     found = peaks(*again).probability
-    edges = np.array([0.01, 0.03, 0.05, 0.08, 0.1, 0.17])
-    # Overdue for five days at the end; before, from day eight to sixteen within the time looked at.
-    assert (found.alerts_a_week(edges) * found.weeks).tolist() == [1, 1, 0, 0, 1, 0]
+    edges = np.array([0.01, 0.05, 0.07, 0.08, 0.1, 0.18, 0.21])
+    # Six days without a visit at the end; before, from day nine to nineteen within the time looked at.
+    assert (found.alerts_a_week(edges) * found.weeks).tolist() == [1, 1, 0, 0, 1, 1, 0]
 
 
 def test_who_has_no_usual_or_is_gone_for_a_window_does_not_count() -> None:
@@ -100,15 +115,15 @@ def test_who_has_no_usual_or_is_gone_for_a_window_does_not_count() -> None:
 
 def test_clicks_end_no_silence_and_are_asked_about() -> None:
     clicks = peaks(*visits("a", 80.0), event("a", 90.0, "view", None)).probability
-    # Ten days after the last visit a new silence of actions begins: .01 a day of it, up to the grid's eight.
-    assert days(clicks.reached) == [8.0]
+    # Twelve days after the last visit the silence of actions begins anew: .01 a day of it, to the end.
+    assert days(clicks.reached) == [12.0]
 
 
 def test_losses_are_money_and_probabilities_need_none() -> None:
     found = peaks(*visits("a", 80.0))
     assert found.loss is not None
-    # 16 % of what is usual within twenty days.
-    assert found.loss.reached.max() == pytest.approx(0.16 * 20 * 10 / GAP_DAYS, rel=0.1)
+    # A fifth of what is usual within twenty days.
+    assert found.loss.reached.max() == pytest.approx(0.2 * 20 * 10 / GAP_DAYS, rel=0.1)
     assert peaks(*visits("a", 80.0, value=None), loss=False).loss is None
 
 
