@@ -66,7 +66,7 @@ def test_a_bundle_is_made_and_the_same_seed_makes_the_same(
     assert figures["definition"] == manifest.definition == "decline"
     assert figures["validation_decline_auroc"] == manifest.metrics["validation_decline_auroc"]
     assert manifest.expected_loss is not None
-    assert figures["expected_loss"] == msgspec.to_builtins(manifest.expected_loss)
+    assert figures["expected_loss"] == json.loads(msgspec.json.encode(manifest.expected_loss))
     assert "decline within 56 days: AUROC" in said
     assert f"expected loss: by {manifest.expected_loss.method}, times" in said
 
