@@ -32,7 +32,12 @@ SILENCE_GRID_S: Final = tuple(
 
 @dataclass(frozen=True)
 class Size:
-    """The network's shape. A window of W events over L layers needs L·(W-1)+1 tokens for a rebuild."""
+    """The network's shape. A window of W events over L layers needs L·(W-1)+1 tokens for a rebuild.
+
+    ``quantiles``: pieces of each feature that a head sees. ``decline_quantiles``: of the query head where it
+    also foretells decline; one, so features enter as they are. Its windows overlap and outcomes are far
+    fewer than examples, which finer pieces would learn by heart.
+    """
 
     width: int = 64
     layers: int = 2
@@ -42,6 +47,7 @@ class Size:
     item_buckets: int = 1024
     head_width: int = 64
     quantiles: int = 8
+    decline_quantiles: int = 1
 
     @property
     def rebuild_tokens(self) -> int:

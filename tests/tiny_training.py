@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from models.data.histories import Histories, collect
@@ -13,6 +15,9 @@ from models.loop.epochs import Run
 from models.loop.progress import Interruption, Stage
 from models.recipe import Recipe, Schedule, Size, Task
 from models.train_bundle import Bundled, train_bundle
+from schemas.bundle.bands import BandAmounts
+from schemas.bundle.decline import ExpectedLoss
+from schemas.bundle.manifest import MANIFEST_NAME, decode_manifest, encode_manifest
 from schemas.event import Event, Item
 from schemas.units import DAY_MS
 
@@ -107,3 +112,22 @@ def train(
 def contents(bundle: Path) -> dict[str, bytes]:
     """Every file of ``bundle``."""
     return {file.name: file.read_bytes() for file in sorted(bundle.iterdir())}
+
+
+def train_decline(out: Path, until_day: float) -> None:
+    """A bundle at ``out`` whose alerts go by the money lost within twenty days, trained to ``until_day``."""
+    task = dataclasses.replace(
+        TASK,
+        until_ms=START_MS + round(until_day * DAY_MS),
+        definition="decline",
+        window_ms=20 * DAY_MS,
+    )
+    train_bundle(shop(), task, "tiny", out, Run())
+    file = out / MANIFEST_NAME
+    manifest = msgspec.structs.replace(
+        decode_manifest(file.read_bytes(), str(file)),
+        definition="decline",
+        window_days=20.0,
+        expected_loss=ExpectedLoss(method="decline", scale=1.0, edges=BandAmounts(5.0, 20.0, 60.0)),
+    )
+    file.write_bytes(encode_manifest(manifest))

@@ -50,8 +50,8 @@ def lessons(histories: Histories, task: Task, end: str) -> Lessons:
             f"the baselines need events from two horizons before {end}: give files that reach back further"
         )
     draw = np.random.default_rng(task.seed)
-    asked = _drawn(cut_moments(known, cuts, task.active_ms), draw)
-    users = _drawn(cut_moments(known, np.array([task.until_ms]), np.inf), draw)
+    asked = drawn(cut_moments(known, cuts, task.active_ms), draw)
+    users = drawn(cut_moments(known, np.array([task.until_ms]), np.inf), draw)
     moments = Moments(
         np.concatenate([asked.event, users.event]), np.concatenate([asked.time_ms, users.time_ms])
     )
@@ -84,7 +84,8 @@ def fit_all(learnt: Lessons, task: Task) -> dict[str, FeatureRisk]:
     }
 
 
-def _drawn(moments: Moments, draw: np.random.Generator) -> Moments:
+def drawn(moments: Moments, draw: np.random.Generator) -> Moments:
+    """``moments``, or :data:`MOST_EXAMPLES` of more."""
     if len(moments.event) <= MOST_EXAMPLES:
         return moments
     chosen = np.sort(draw.choice(len(moments.event), MOST_EXAMPLES, replace=False))

@@ -22,11 +22,11 @@ COLUMNS: Final = np.array([index for index, name in enumerate(FEATURES) if name 
 SEEDS: Final = 3
 """So many models, alike but for the seed; the risk is the mean of theirs."""
 
+_LEAVES: Final = 15
 _TREES: Final = 150
 _PARAMETERS: Final = {
     "objective": "binary",
     "learning_rate": 0.03,
-    "num_leaves": 15,
     "min_data_in_leaf": 50,
     "feature_fraction": 0.7,
     "bagging_fraction": 0.8,
@@ -45,10 +45,9 @@ class GradientBoostingRisk:
 
     def __init__(self, examples: Examples, seed: int) -> None:
         known = ~np.isnan(examples.churned)
-        features, churned = examples.features[known][:, COLUMNS], examples.churned[known]
+        features, churned = examples.features[known], examples.churned[known]
         self._models = [
-            lightgbm.train({**_PARAMETERS, "seed": seed + index}, lightgbm.Dataset(features, churned), _TREES)
-            for index in range(SEEDS)
+            train_trees(features, churned, seed + index, _LEAVES, _TREES) for index in range(SEEDS)
         ]
 
     def __call__(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -57,3 +56,15 @@ class GradientBoostingRisk:
         for model in self._models:
             risks += np.asarray(model.predict(features[:, COLUMNS])) / SEEDS
         return risks
+
+
+def train_trees(
+    features: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.float32],
+    seed: int,
+    leaves: int,
+    trees: int,
+) -> lightgbm.Booster:
+    """So many ``trees`` of so many ``leaves``, on :data:`COLUMNS` of ``features``; ``labels``: 1 or 0."""
+    parameters = {**_PARAMETERS, "num_leaves": leaves, "seed": seed}
+    return lightgbm.train(parameters, lightgbm.Dataset(features[:, COLUMNS], labels), trees)

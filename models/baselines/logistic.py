@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from models.baselines.risk_model import FeatureRisk
 from models.data.examples import Examples
 from streamer.core.model.features import FEATURES
 
@@ -24,11 +25,28 @@ class LogisticRisk:
     """Risk as a logistic function of the features ``names``, fitted to ``examples`` of known outcome."""
 
     def __init__(self, names: Sequence[str], examples: Examples) -> None:
-        self._columns = np.array([FEATURES.index(name) for name in names])
         known = ~np.isnan(examples.churned)
-        self._model: Pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-        self._model.fit(examples.features[known][:, self._columns], examples.churned[known] > 0.5)
+        self._risk = logistic(named(names), examples.features[known], examples.churned[known])
 
     def __call__(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Risk ``[queries]`` of ``features`` ``[queries, len(FEATURES)]``."""
-        return self._model.predict_proba(features[:, self._columns])[:, 1].astype(np.float64)
+        return self._risk(features)
+
+
+Columns = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
+"""Of features ``[queries, len(FEATURES)]`` what is regressed on, ``[queries, columns]``."""
+
+
+def named(names: Sequence[str]) -> Columns:
+    """The features ``names``."""
+    columns = np.array([FEATURES.index(name) for name in names])
+    return lambda features: features[:, columns]
+
+
+def logistic(
+    columns: Columns, features: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]
+) -> FeatureRisk:
+    """A logistic regression of ``labels``, 1 or 0, on what ``columns`` makes of ``features``."""
+    model: Pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    model.fit(columns(features), labels > 0.5)
+    return lambda asked: model.predict_proba(columns(asked))[:, 1].astype(np.float64)

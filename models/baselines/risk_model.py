@@ -22,7 +22,10 @@ FeatureRisk = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class FeatureRiskModel:
-    """A :class:`~streamer.core.model.risk_model.RiskModel` that answers ``risk`` at each moment."""
+    """A :class:`~streamer.core.model.risk_model.RiskModel` that answers ``risk`` at each moment.
+
+    It is the risk of absence, or where ``decline`` says what that is, of a decline.
+    """
 
     name: str
     risk: FeatureRisk
@@ -47,7 +50,9 @@ class FeatureRiskModel:
         features: npt.NDArray[np.float32],
     ) -> Answers:
         """See :class:`~streamer.core.model.risk_model.RiskModel`."""
-        return Answers(self.risk(features))
+        risks = self.risk(features)
+        # Of a decline nothing else is asked: neither absence nor spend has a say in its signal.
+        return Answers(risks) if self.decline is None else Answers(risks, risks, np.zeros(len(risks)))
 
     def outlook(
         self,
@@ -62,6 +67,8 @@ class FeatureRiskModel:
         """Nothing is cached."""
 
 
-def as_model(name: str, risk: FeatureRisk, like: RiskModel) -> RiskModel:
+def as_model(name: str, risk: FeatureRisk, like: RiskModel, decline: DeclineTerms | None = None) -> RiskModel:
     """``risk`` as a model that is asked at the silences of ``like`` and counts days by its calendar."""
-    return FeatureRiskModel(name, risk, like.silence_grid_ms, like.ring_tokens, like.calendar)
+    return FeatureRiskModel(
+        name, risk, like.silence_grid_ms, like.ring_tokens, like.calendar, decline=decline
+    )

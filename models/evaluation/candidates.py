@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from models.baselines.risk_model import FeatureRisk
 from models.evaluation.cut import Cut
+from models.evaluation.figures import Target
 from streamer.core.model.risk_model import Encoding, RiskModel
 
 Candidate = Callable[[Cut], npt.NDArray[np.float64]]
@@ -24,10 +25,11 @@ def of_features(risk: FeatureRisk) -> Candidate:
     return lambda cut: risk(cut.features)
 
 
-def of_model(model: RiskModel, progress: Callable[[int], None]) -> Candidate:
+def of_model(model: RiskModel, progress: Callable[[int], None], target: Target = "absence") -> Candidate:
     """A served model, asked as a worker asks it: hidden vectors rebuilt from the ring, then one query.
 
-    The risks are those of ``streamer score``, bit by bit. ``progress`` is told how many users were scored.
+    The risks, those of ``target``, are those of ``streamer score``, bit by bit. ``progress`` is told how many
+    users were scored.
     """
 
     def risks(cut: Cut) -> npt.NDArray[np.float64]:
@@ -35,7 +37,10 @@ def of_model(model: RiskModel, progress: Callable[[int], None]) -> Candidate:
         for start in range(0, len(cut.event), _USERS_AT_ONCE):
             part = slice(start, start + _USERS_AT_ONCE)
             hidden = model.encode(encodings_of(cut, part, model.ring_tokens))
-            answers[part] = model.query(hidden, cut.features[part]).absence
+            answered = model.query(hidden, cut.features[part])
+            risk = answered.absence if target == "absence" else answered.decline
+            assert risk is not None, "the model does not foretell that"
+            answers[part] = risk
             progress(len(hidden))
         return answers
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from models.baselines.alerts import decline_models
 from models.baselines.fit import fit_all, lessons
 from models.baselines.risk_model import as_model
 from models.data.histories import Histories
 from models.evaluation.candidates import Candidate, of_features, of_model
 from models.evaluation.cut import cuts_at
+from models.evaluation.decline import BesideDecline, judge_decline
 from models.evaluation.heads import HeadFigures
 from models.evaluation.result import Evaluation
 from models.evaluation.run import BUNDLE, Asked, evaluate
@@ -19,19 +21,24 @@ from streamer.core.model.risk_model import RiskModel
 
 ABLATIONS: Final[tuple[Variant, ...]] = ("aggregates", "sequence")
 
+COMPARED_BY_ABSENCE: Final = ("recency", "rfm")
+"""Baselines of absence whose alerts are compared with those of a bundle that foretells decline."""
+
 Progress = Callable[[str, int], None]
 """Told the name of what goes on, and how much of it is done."""
 
 
 class Beside(NamedTuple):
-    """``evaluation``, and the ``baselines`` as models that alerts can be compared with.
+    """``evaluation``, of absence, and the ``baselines`` as models that alerts can be compared with.
 
-    ``fitted_until_ms``: the baselines know nothing from then on.
+    ``fitted_until_ms``: the baselines know nothing from then on. ``decline``: ``None`` for a model that does
+    not foretell it.
     """
 
     evaluation: Evaluation
     baselines: dict[str, RiskModel]
     fitted_until_ms: int
+    decline: BesideDecline | None = None
 
 
 def judge_beside(
@@ -67,7 +74,14 @@ def judge_beside(
         candidates |= _ablations(histories, task, progress)
     evaluation = evaluate(cuts, candidates, asked, tuple(risks), heads)
     models = {name: as_model(name, risk, model) for name, risk in risks.items()}
-    return Beside(evaluation, models, task.until_ms)
+    if model.decline is None:
+        return Beside(evaluation, models, task.until_ms)
+    decline = judge_decline(
+        histories, model, model.decline, [cut.at_ms for cut in cuts], asked._replace(task=task), end, progress
+    )
+    compared = {name: models[name] for name in COMPARED_BY_ABSENCE}
+    compared |= decline_models(decline.trees, model, model.decline)
+    return Beside(evaluation, compared, task.until_ms, decline)
 
 
 def _ablations(histories: Histories, task: Task, progress: Progress) -> dict[str, Candidate]:

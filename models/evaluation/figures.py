@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,12 +13,16 @@ from streamer.core.model import risk_metrics as metrics
 
 Floats = npt.NDArray[np.float64]
 
+Target = Literal["absence", "decline"]
+
 TENTHS: Final = 10
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """``at``: the cut, ``None`` for all cuts together. ``segment``: ``all``, or one of the activity segments.
 
+    ``target``: what is foretold: no event within the horizon, or fewer than half of the usual visits within
+    the window of a decline, which then stands for the horizon, and who declines for who churns.
     ``precision``, ``recall``, ``f1`` and ``accuracy`` are those of calling everybody churned whose risk is
     ``threshold`` or more, ``flagged`` users in all. ``lift10``: the share of churners in the tenth with the
     highest risks over the base rate; ``lift``: the same for the first, the first two and so on of ten tenths.
@@ -50,6 +54,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     lift: tuple[float, ...]
     reliability: tuple[tuple[float, float, float], ...]
     heads: dict[str, float]
+    target: Target = "absence"
 
 
 class RowName(NamedTuple):
@@ -60,6 +65,7 @@ class RowName(NamedTuple):
     segment: str
     horizon_days: float
     model: str
+    target: Target = "absence"
 
 
 def figures_of(

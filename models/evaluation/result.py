@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from models.evaluation.figures import Row
+from models.evaluation.figures import Row, Target
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     difference: float
     lo: float
     hi: float
+    target: Target = "absence"
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):

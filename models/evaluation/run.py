@@ -11,7 +11,7 @@ import numpy.typing as npt
 from models.evaluation.bootstrap import FIGURES, Interval, draws_for, interval, resampled
 from models.evaluation.candidates import Candidate
 from models.evaluation.cut import Cut
-from models.evaluation.figures import Row, RowName, figures_of, threshold_for
+from models.evaluation.figures import Row, RowName, Target, figures_of, threshold_for
 from models.evaluation.heads import HeadFigures
 from models.evaluation.leaks import leaks
 from models.evaluation.result import Difference, Evaluation
@@ -28,11 +28,15 @@ ALL: Final = "all"
 
 
 class Asked(NamedTuple):
-    """``task``: what is churn, and the seed. ``watch``: the risk from which the bundle flags a user."""
+    """``task``: what is churn, and the seed. ``watch``: the risk from which the bundle flags a user.
+
+    Of the ``target`` decline the task's horizon is the window.
+    """
 
     dataset: str
     task: Task
     watch: float
+    target: Target = "absence"
 
 
 class Answers(NamedTuple):
@@ -69,7 +73,7 @@ def evaluate(
         draws = resampled(answers.churned, answers.risks, answers.user, asked.task.seed)
         rows += rows_of(answers, ALL, asked, {name: interval(drawn[:, 0]) for name, drawn in draws.items()})
         segments += _segments(answers, asked)
-        differences += _differences(answers.at, rows[-len(answers.risks) :], draws, best)
+        differences += _differences(answers.at, rows[-len(answers.risks) :], draws, best, asked.target)
     return Evaluation(
         rows=rows, segments=segments, differences=differences, draws=draws_for(len(together.churned))
     )
@@ -106,7 +110,9 @@ def rows_of(answers: Answers, segment: str, asked: Asked, aurocs: Mapping[str, I
     flagged = int((answers.risks[BUNDLE] >= asked.watch).sum())
     rows: list[Row] = []
     for model, risks in answers.risks.items():
-        name = RowName(asked.dataset, answers.at, segment, asked.task.horizon_ms / DAY_MS, model)
+        name = RowName(
+            asked.dataset, answers.at, segment, asked.task.horizon_ms / DAY_MS, model, asked.target
+        )
         own = model == BUNDLE
         threshold = asked.watch if own else threshold_for(risks, flagged)
         heads = answers.heads if own else {}
@@ -133,7 +139,7 @@ def _segments(answers: Answers, asked: Asked) -> list[Row]:
 
 
 def _differences(
-    at: str | None, rows: Sequence[Row], draws: Mapping[str, Floats], best: str
+    at: str | None, rows: Sequence[Row], draws: Mapping[str, Floats], best: str, target: Target
 ) -> list[Difference]:
     """The bundle's figures less each other candidate's."""
     by_model = {row.model: row for row in rows}
@@ -152,6 +158,7 @@ def _differences(
                     difference=getattr(by_model[BUNDLE], figure) - getattr(by_model[model], figure),
                     lo=between.lo,
                     hi=between.hi,
+                    target=target,
                 )
             )
     return made

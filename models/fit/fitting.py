@@ -108,9 +108,10 @@ class Fit:
         self._seed(HEAD)
         size, examples = self._task.size, self._material.examples
         known = torch.from_numpy(self._material.examples_of(held_out=False))
-        encoding = FeatureEncoding(examples.features[known].numpy(), columns, size.quantiles)
         hazards = base_hazards(examples.bins[known], examples.seen[known])
         decline = None if self._task.definition == "absence" else _start_of(examples, known)
+        quantiles = size.quantiles if decline is None else size.decline_quantiles
+        encoding = FeatureEncoding(examples.features[known].numpy(), columns, quantiles)
         return QueryHead(encoding, size, self._task.recipe.dropout, hazards, decline)
 
     def _new_language(self) -> LanguageModel:

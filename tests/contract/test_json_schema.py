@@ -253,8 +253,8 @@ def test_alerts(alert: Alert) -> None:
     assert message["subject"] == message["data"]["user_id"]
     assert message["data"].keys() == {
         "alert_id", "revision", "user_id", "status", "band", "risk", "last_event_at", "silent_for_s",
-        "reason", "drivers", "expected_next_purchase_at", "expected_value", "outlook", "next_best_action",
-        "model", "evidence",
+        "reason", "usual", "overdue", "expected_loss", "absence", "drivers", "expected_next_purchase_at",
+        "expected_value", "outlook", "next_best_action", "model", "evidence",
     }  # fmt: skip
     assert msgspec.json.decode(value, type=Alert) == alert
     content_type = dict(alert_headers(alert))["content-type"] or b""
@@ -266,8 +266,8 @@ def test_alerts(alert: Alert) -> None:
 def test_scores(score: Score) -> None:
     value = encode_score(score)
     assert read("score", value).keys() == {
-        "user_id", "scored_at", "last_event_at", "risk", "horizon_days", "band", "alert_id", "risk_curve",
-        "model", "evidence",
+        "user_id", "scored_at", "last_event_at", "risk", "horizon_days", "band", "alert_id", "usual",
+        "overdue", "expected_loss", "absence", "risk_curve", "model", "evidence",
     }  # fmt: skip
     assert msgspec.json.decode(value, type=Score) == score
 

@@ -28,6 +28,19 @@ LEAST_STEPS = 50_000 * max(ROUNDS, 1)
 LEAST_EVER_RAISED = 200
 """Users under the policy that holds out: its share is judged by them."""
 
+LEAST_SEEN = {
+    "raised by probability of absence": 200,
+    "raised by probability of Declining": 20,
+    "raised by probability of Fading": 20,
+    "raised by loss of Declining": 200,
+    "raised by loss of Fading": 200,
+    "waited until overdue": 200,
+    "deescalated by loss": 100,
+    "no usual": 200,
+    "ended unknown": 20,
+}
+"""Of each family of models and policies so many alerts, and so much of what only a decline brings about."""
+
 LEAST_OF_A_KIND = 100
 """Records, ticks, silences, crashes, rebalances, changes of the rules, erasures, stops and starts, each."""
 
@@ -37,6 +50,7 @@ def test_shops_keep_the_contract() -> None:
     while (
         Deployment.steps.total() - Deployment.steps["decision"] < LEAST_STEPS
         or len(Deployment.tally) < LEAST_EVER_RAISED
+        or any(Deployment.seen[kind] < least for kind, least in LEAST_SEEN.items())
     ):
         for machine, shops in SHOPS.items():
             run_state_machine_as_test(
@@ -53,6 +67,7 @@ def test_shops_keep_the_contract() -> None:
     rare = {kind: count for kind, count in Deployment.steps.items() if count < LEAST_OF_A_KIND}
     assert len(Deployment.steps) >= 9
     assert not rare
+    print(Deployment.steps, Deployment.seen, numbers)
     _check_holdout(list(Deployment.tally.values()))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from schemas.units import DAY_MS, HOUR_MS
-from tests.simulation.customer import SLACK, Batch, Customer, Terms
+from tests.simulation.customer import SLACK_MS, Batch, Customer, Terms, slack
 
 
 class Since(NamedTuple):
@@ -24,6 +25,7 @@ def check_nothing_missing(terms: Terms, customer: Customer, batch: Batch, since:
         assert horizon_ms < alert.opened_ms + policy.horizon_ms or not settled, "an alert expires"
     if not settled:
         return
+    _check_unknown(terms, customer, horizon_ms, since)
     due_ms = due_since(terms, customer, horizon_ms, since)
     if not batch.held and due_ms is not None and due_ms <= horizon_ms:
         if alert is not None and not _is_news(terms, customer, horizon_ms):
@@ -39,19 +41,24 @@ def due_since(terms: Terms, customer: Customer, now_ms: int, since: Since) -> in
     level = alert.level if alert else 0
     if level == len(policy.edges):
         return None
-    edge = policy.edges[level] + SLACK
-    if now_ms < last_ms or terms.risks(customer, now_ms)[0] < edge:
+    edge = max(policy.edges[level], terms.raise_edge)
+    edge += slack(edge)
+    if now_ms < last_ms or terms.signals(customer, now_ms)[0] < edge:
         return None
     reached = (
         last_ms + silence
         for silence in terms.model.silence_grid_ms
-        if last_ms + silence <= now_ms and terms.risks(customer, last_ms + silence)[0] >= edge
+        if last_ms + silence <= now_ms and terms.signals(customer, last_ms + silence)[0] >= edge
     )
     noticed_ms = next(reached, None)
     if noticed_ms is None:
         return None
     begun = (noticed_ms, customer.told_ms, customer.closed_ms or 0, since.settled_ms)
-    return max(*begun, alert.changed_ms if alert else 0) + policy.raise_dwell_ms
+    # An alert that began as backfill is raised anew.
+    overdue_ms = (
+        0 if alert and alert.action != "backfill" else math.ceil(terms.overdue_ms(customer)) + SLACK_MS
+    )
+    return max(*begun, overdue_ms, alert.changed_ms if alert else 0) + policy.raise_dwell_ms
 
 
 def competes(terms: Terms, now_ms: int) -> bool:
@@ -72,19 +79,36 @@ def check_competed(terms: Terms, customer: Customer, day_ms: int, since: Since) 
 
 
 def check_moment(terms: Terms, customer: Customer, noticed_ms: int) -> None:
-    """In silence the risk is noticed where its curve crosses the edge, within a part of a grid step."""
+    """In silence it is noticed where the signal's curve crosses the edge, within a part of a grid step.
+
+    Who is above the edge while still on time is noticed when no longer on time, to the moment.
+    """
     grid, last_ms = terms.model.silence_grid_ms, customer.history.last_ms
     silence_ms = noticed_ms - last_ms
     before = [silence for silence in grid if silence < silence_ms]
-    if not before:
+    if not before or abs(noticed_ms - terms.overdue_ms(customer)) <= SLACK_MS:
         return
-    edge = terms.rules.policy.edges[0]
-    assert terms.risks(customer, noticed_ms)[1] >= edge - SLACK, "noticed before it was so"
+    edge = terms.raise_edge
+    assert terms.signals(customer, noticed_ms)[1] >= edge - slack(edge), "noticed before it was so"
     after = next((silence for silence in grid if silence >= silence_ms), silence_ms)
-    assert terms.risks(customer, last_ms + before[-1])[0] < edge + SLACK, "a grid step late"
     earlier_ms = noticed_ms - max((after - before[-1]) // 4, 2_000)
-    if earlier_ms > last_ms:
-        assert terms.risks(customer, earlier_ms)[0] < edge + SLACK, "noticed late"
+    # Who was above it at the step before, and on time, would have been noticed when no longer on time.
+    assert terms.signals(customer, last_ms + before[-1])[0] < edge + slack(edge), "a grid step late"
+    if earlier_ms > last_ms and earlier_ms >= terms.overdue_ms(customer):
+        assert terms.signals(customer, earlier_ms)[0] < edge + slack(edge), "noticed late"
+
+
+def _check_unknown(terms: Terms, customer: Customer, horizon_ms: int, since: Since) -> None:
+    """Of whom nothing is usual there is no alert, and that is on record."""
+    policy, history = terms.rules.policy, customer.history
+    looked_ms = max(history.last_ms + terms.model.silence_grid_ms[0], customer.told_ms, since.settled_ms)
+    if not terms.is_unknown(customer) or horizon_ms < looked_ms:
+        return
+    assert customer.alert is None, "an alert about whom nothing is known"
+    ended = customer.closed_ms is not None and customer.closed_ms > history.last_ms
+    eligible = history.visit_days >= policy.least_active_days
+    if eligible and not ended and looked_ms - history.last_ms < policy.horizon_ms:
+        assert customer.no_usual is not None, "not on record that nothing is usual"
 
 
 def _is_settled(customer: Customer, horizon_ms: int, since: Since) -> bool:
@@ -103,17 +127,18 @@ def _is_news(terms: Terms, customer: Customer, now_ms: int) -> bool:
 
 
 def _check_left(terms: Terms, customer: Customer, horizon_ms: int, since: Since) -> None:
-    """A band that the risk has left for long enough is left."""
+    """A band that the signal has left for long enough is left."""
     policy, alert, last_ms = terms.rules.policy, customer.alert, customer.history.last_ms
     looked_at = [s for s in terms.model.silence_grid_ms if s <= horizon_ms - last_ms]
     lasted = [s for s in looked_at if last_ms + s <= horizon_ms - policy.leave_dwell_ms]
     if alert is None or not lasted:
         return
-    leave = policy.edges[alert.level - 1] - policy.hysteresis - SLACK
+    leave = terms.leave_edge(alert.level)
+    leave -= slack(leave)
     begun_ms = max(alert.changed_ms, customer.told_ms, since.settled_ms)
-    if last_ms + lasted[-1] >= begun_ms and terms.risks(customer, horizon_ms)[1] < leave:
-        risks = [terms.risks(customer, last_ms + s)[1] for s in looked_at if s >= lasted[-1]]
-        assert max(risks) >= leave, "a band that was left is still open"
+    if last_ms + lasted[-1] >= begun_ms and terms.signals(customer, horizon_ms)[1] < leave:
+        signals = [terms.signals(customer, last_ms + s)[1] for s in looked_at if s >= lasted[-1]]
+        assert max(signals) >= leave, "a band that was left is still open"
 
 
 def _blocked(terms: Terms, customer: Customer, now_ms: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,12 +10,14 @@ from typing import NamedTuple
 from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.engine.partition import Rules
-from tests.simulation.history import History, Sums
-from tests.simulation.models import SimulatedModel
+from tests.simulation.history import History, Sums, Usual
+from tests.simulation.models import Foretold, SimulatedModel
 from tests.simulation.traffic import Delivery
 
 SLACK = 1e-5
-"""Features are 32-bit, and the witness computes with 64."""
+"""Features are 32-bit, and the witness computes with 64. Of amounts above 1 it is a share."""
+
+SLACK_MS = 2
 
 
 @dataclass
@@ -34,7 +37,8 @@ class Customer:
     """``waited``: a raise was withheld since the newest event. ``told_ms``: horizon at the newest placed one.
 
     ``heard_ms``: likewise, but at the end of its batch where the worker is live, as a raise found late waits
-    for that. ``competed_ms``: the newest day's end at which the user competed for the budget.
+    for that. ``competed_ms``: the newest day's end at which the user competed for the budget. ``no_usual``:
+    under which rules, by their number, it was put on record since the newest visit that nothing is usual.
 
     ``curve_sums``: those that the user's risk curve may be made of, each with the rules it would be a curve
     of. An event too old for the ring does not renew the curve. A change of rules does, at a moment that is
@@ -49,6 +53,7 @@ class Customer:
     told_ms: int = 0
     heard_ms: int = 0
     competed_ms: int = 0
+    no_usual: int | None = None
     curve_sums: tuple[tuple[Terms, Sums], ...] = ()
 
     def raised_within_week(self, now_ms: int) -> int:
@@ -71,37 +76,105 @@ class Batch(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The rules in force: policy and bundle."""
+    """The rules in force: policy and bundle.
+
+    The signal is what alerts go by, the probability or the money expected to be lost; below everything for
+    whom nothing is usual.
+    """
 
     rules: Rules
     model: SimulatedModel
 
-    def risk(self, customer: Customer, now_ms: int) -> float:
-        """The user's risk at ``now_ms``, from the plain history."""
-        return self.model.expected_risk(customer.history, customer.history.sums, now_ms)
+    @property
+    def by_loss(self) -> bool:
+        return self.rules.policy.alert_by == "loss"
 
-    def risks(self, customer: Customer, now_ms: int) -> tuple[float, float]:
-        """Bounds of what the risk at ``now_ms`` may have been taken for: from the curve, or as it is."""
+    @property
+    def raise_edge(self) -> float:
+        """The signal from which on a customer may be raised."""
+        policy = self.rules.policy
+        return max(policy.edges[0], policy.least_loss) if self.by_loss else policy.edges[0]
+
+    def leave_edge(self, level: int) -> float:
+        """The signal below which a band is left."""
+        edge, hysteresis = self.rules.policy.edges[level - 1], self.rules.policy.hysteresis
+        return edge - hysteresis * edge if self.by_loss else edge - hysteresis
+
+    def foretold(self, customer: Customer, now_ms: int) -> Foretold:
+        """What is foretold at ``now_ms``, from the plain history."""
+        return self.model.foretold(customer.history, customer.history.sums, now_ms)
+
+    def usual(self, customer: Customer) -> Usual | None:
+        """What is usual, from the plain history."""
+        return self.model.usual(customer.history, customer.history.sums)
+
+    def last_visit_ms(self, customer: Customer) -> int | None:
+        """When the user last came, as churn has it."""
+        counts_all, placed = self.rules.any_event_returns, customer.history.placed
+        visits = (past.time_ms for past in reversed(placed) if counts_all or past.kind == "purchase")
+        return next(visits, None)
+
+    def is_unknown(self, customer: Customer) -> bool:
+        """Whether nothing is usual for the user, and the model would know."""
+        return self.model.decline is not None and self.usual(customer) is None
+
+    def overdue_ms(self, customer: Customer) -> float:
+        """Before that moment the user is on time."""
+        usual = self.usual(customer)
+        return 0.0 if usual is None else usual.overdue_ms(self.rules.policy.least_overdue)
+
+    def signal(self, customer: Customer, now_ms: int) -> float:
+        """The user's signal at ``now_ms``."""
+        return self._signal(customer.history, customer.history.sums, now_ms)
+
+    def signals(self, customer: Customer, now_ms: int) -> tuple[float, float]:
+        """Bounds of what the signal at ``now_ms`` may have been taken for: from the curve, or as it is."""
         history = customer.history
         sums = {history.sums, *self._curve_sums(customer)}
-        risks = [self.model.expected_risk(history, each, now_ms) for each in sums]
-        return min(risks), max(risks)
+        signals = [self._signal(history, each, now_ms) for each in sums]
+        return min(signals), max(signals)
 
-    def is_curve(self, customer: Customer, curve: Sequence[float]) -> bool:
-        """Whether these are the risks at the silence grid's steps, of sums that may be in them."""
-        moments = [customer.history.last_ms + silence for silence in self.model.silence_grid_ms]
+    def are_curves(self, customer: Customer, absence: Sequence[float], followed: Sequence[float]) -> bool:
+        """Whether these are absence and signal at the silence grid's steps, of sums that may be in them."""
+        history, grid = customer.history, self.model.silence_grid_ms
+        moments = [history.last_ms + silence for silence in grid]
         return any(
             all(
-                abs(self.model.expected_risk(customer.history, sums, at) - risk) < SLACK
-                for at, risk in zip(moments, curve, strict=True)
+                abs(self.model.foretold(history, sums, at).absence - risk) < SLACK
+                for at, risk in zip(moments, absence, strict=True)
+            )
+            and all(
+                is_near(self._signal(history, sums, at), -math.inf if math.isnan(signal) else signal)
+                for at, signal in zip(moments, followed, strict=True)
             )
             for sums in self._curve_sums(customer)
         )
 
-    def level(self, risk: float) -> int:
-        """How many bands' edges ``risk`` has reached."""
-        return sum(risk >= edge for edge in self.rules.policy.edges)
+    def levels(self, signal: float) -> range:
+        """How many bands' edges ``signal`` has reached, as far as one can tell."""
+        low, high = (self._level(each) for each in (signal - slack(signal), signal + slack(signal)))
+        return range(low, high + 1)
+
+    def _level(self, signal: float) -> int:
+        return sum(signal >= edge for edge in self.rules.policy.edges) if signal >= self.raise_edge else 0
+
+    def _signal(self, history: History, sums: Sums, now_ms: int) -> float:
+        foretold = self.model.foretold(history, sums, now_ms)
+        if self.by_loss:
+            return -math.inf if foretold.loss is None else foretold.loss
+        unknown = self.model.decline is not None and self.model.usual(history, sums) is None
+        return -math.inf if unknown else foretold.risk
 
     def _curve_sums(self, customer: Customer) -> set[Sums]:
         """Those that a curve of these rules may be made of."""
         return {sums for terms, sums in customer.curve_sums if terms == self}
+
+
+def slack(value: float) -> float:
+    """How far what the core finds may be from ``value``."""
+    return SLACK * max(1.0, abs(value)) if math.isfinite(value) else 0.0
+
+
+def is_near(value: float, other: float) -> bool:
+    """Whether the two are the same but for the core's precision."""
+    return value == other or abs(value - other) < slack(value)

@@ -17,7 +17,7 @@ from streamer.core.history.aggregates import COLUMN
 from streamer.core.user_state import decode_state
 from streamer.testing import PartitionDriver
 from tests.simulation.customer import Terms
-from tests.simulation.models import MODELS
+from tests.simulation.models import ABSENCE_MODELS, decline_models
 from tests.simulation.traffic import START_MS, USERS, VISITS, Delivery, Log
 from tests.simulation.witness import Witness
 
@@ -59,6 +59,71 @@ POLICIES = (
         raise_dwell_ms=6 * HOUR_MS,
     ),
 )
+DECLINE_POLICIES = (
+    Policy(
+        edges=(10.0, 20.0, 30.0),
+        horizon_ms=56 * DAY_MS,
+        alert_by="loss",
+        least_overdue=1.0,
+        hysteresis=0.1,
+        least_active_days=1,
+        cooldown_ms=0,
+        weekly_cap=9,
+    ),
+    Policy(
+        edges=(5.0, 15.0, 30.0),
+        horizon_ms=56 * DAY_MS,
+        alert_by="loss",
+        least_overdue=1.0,
+        least_loss=18.0,
+        hysteresis=0.25,
+        cooldown_ms=0,
+        weekly_cap=3,
+        daily_budget=1,
+        holdout_share=0.3,
+        holdout_salt="s",
+    ),
+    Policy(
+        edges=(8.0, 16.0, 40.0),
+        horizon_ms=28 * DAY_MS,
+        alert_by="loss",
+        least_overdue=0.6,
+        hysteresis=0.4,
+        alerts_from_ms=START_MS + 60 * DAY_MS,
+        cooldown_ms=DAY_MS,
+        weekly_cap=9,
+        daily_budget=2,
+        raise_dwell_ms=12 * HOUR_MS,
+    ),
+    Policy(
+        edges=(2.0, 12.0, 24.0),
+        horizon_ms=56 * DAY_MS,
+        alert_by="loss",
+        hysteresis=0.0,
+        leave_dwell_ms=0,
+        cooldown_ms=9 * HOUR_MS,
+        weekly_cap=2,
+    ),
+    Policy(
+        edges=(0.3, 0.5, 0.7),
+        horizon_ms=56 * DAY_MS,
+        least_overdue=1.7,
+        cooldown_ms=0,
+        weekly_cap=9,
+        least_active_days=1,
+        daily_budget=1,
+        raise_dwell_ms=6 * HOUR_MS,
+    ),
+)
+_DECLINE_MODELS = {
+    any_event: decline_models("any" if any_event else "purchase") for any_event in (False, True)
+}
+RULES = (
+    *((policy, number, False) for policy in POLICIES for number in range(len(ABSENCE_MODELS))),
+    *((policy, number, True) for policy in 2 * DECLINE_POLICIES for number in range(2)),
+)
+"""Policies, each with a model that it may go with, by its number, and whether that foretells decline."""
+
 SILENCES_MS = (3 * HOUR_MS, 4 * DAY_MS, 12 * DAY_MS, 35 * DAY_MS, 90 * DAY_MS, 410 * DAY_MS)
 BACK_MS = (0, 0, 5_000, 9 * HOUR_MS, 5 * DAY_MS, 50 * DAY_MS)
 _EVENTS = COLUMN["events"]
@@ -67,27 +132,28 @@ _visits = st.integers(0, len(VISITS) - 1).map(lambda number: VISITS[number])
 visits = st.lists(_visits, min_size=1, max_size=40) | st.lists(_visits, min_size=20, max_size=60)
 sizes = st.sampled_from((1, 2, 4, 9, 99))
 silences = st.sampled_from(SILENCES_MS)
+rules = st.integers(0, len(RULES) - 1)
 
 
 class Deployment(RuleBasedStateMachine):
-    """A shop, a worker, and the witness. ``steps`` counts what happened in all runs."""
+    """A shop, a worker, and the witness. ``steps`` counts what happened in all, ``seen`` what is rare."""
 
     live: ClassVar[bool]
     up: bool = True
     steps: ClassVar[Counter[str]] = Counter()
+    seen: ClassVar[Counter[str]] = Counter()
     tally: ClassVar[dict[str, bool]] = {}
 
     @initialize(
         crowd=st.integers(0, 10**6),
-        policy=st.integers(0, len(POLICIES) - 1),
-        model=st.integers(0, len(MODELS) - 1),
+        rules=rules,
         any_event_returns=st.sampled_from((False, False, True)),
     )
-    def begin(self, crowd: int, policy: int, model: int, any_event_returns: bool) -> None:
+    def begin(self, crowd: int, rules: int, any_event_returns: bool) -> None:
         """Open the shop."""
         self.log = Log(crowd)
         self.any_event_returns = any_event_returns
-        terms = self._terms(policy, model)
+        terms = self._terms(rules)
         self.worker = PartitionDriver(terms.rules, terms.model)
         self.witness = Witness(terms, live=self.live)
         self.position = 0
@@ -101,12 +167,12 @@ class Deployment(RuleBasedStateMachine):
         self.steps["rebalance"] += 1
         self.recover()
 
-    @rule(policy=st.integers(0, len(POLICIES) - 1), model=st.integers(0, len(MODELS) - 1))
-    def change(self, policy: int, model: int) -> None:
-        """The worker restarts with another policy or another model."""
+    @rule(rules=rules)
+    def change(self, rules: int) -> None:
+        """The worker restarts with another policy or model, maybe one that foretells something else."""
         self.steps["change"] += 1
         self.end_of_rules()
-        terms = self._terms(policy, model)
+        terms = self._terms(rules)
         self.worker.rules, self.worker.model = terms.rules, terms.model
         self.recover()
         self.witness.change(terms)
@@ -142,12 +208,15 @@ class Deployment(RuleBasedStateMachine):
         if hasattr(self, "witness"):
             self.end_of_rules()
             self.tally.update(self.witness.tally)
+            self.seen.update(self.witness.seen)
 
     def end_of_rules(self) -> None:
         """The rules are about to change, or the run to end."""
 
-    def _terms(self, policy: int, model: int) -> Terms:
-        return Terms(Rules(POLICIES[policy], self.any_event_returns, partitions=1), MODELS[model])
+    def _terms(self, rules: int) -> Terms:
+        policy, number, of_decline = RULES[rules]
+        models = _DECLINE_MODELS[self.any_event_returns] if of_decline else ABSENCE_MODELS
+        return Terms(Rules(policy, self.any_event_returns, partitions=1), models[number])
 
     def recover(self) -> None:
         self.worker.recover()
@@ -178,7 +247,7 @@ class Deployment(RuleBasedStateMachine):
         assert events == history.sums.events == len(history.ids) + history.repeated, "lost, or applied twice"
         assert len(state.ring) // 26 == len(history.ring)
         assert state.last_ms == history.last_ms
-        self.witness.check_curve(user_id, state.absence_curve())
+        self.witness.check_curves(user_id, state.absence_curve(), state.followed_curve())
         assert (episode is None) == (alert is None)
         if episode is not None and alert is not None:
             assert (episode.level, episode.opened_ms) == (alert.level, alert.opened_ms)

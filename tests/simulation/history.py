@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Hashable
 from typing import NamedTuple
 from zlib import crc32
 
@@ -28,10 +29,24 @@ class Sums(NamedTuple):
     events: int
 
 
+class Usual(NamedTuple):
+    """Visit days and money a day, days between two visits, and when the last one was."""
+
+    visit_days: float
+    spend: float
+    gap_days: float
+    last_ms: int
+
+    def overdue_ms(self, gaps: float) -> float:
+        """When so many usual gaps have passed since the last visit."""
+        return self.last_ms + gaps * self.gap_days * DAY_MS
+
+
 class History:
     """``placed``: events in order, of which all but the ``left`` oldest are in the ring.
 
-    ``counted``: how many more came too late for a place among them.
+    ``counted``: how many more came too late for a place among them. ``usual``: what has been found to be
+    usual since the newest one was placed.
     """
 
     def __init__(self) -> None:
@@ -42,6 +57,7 @@ class History:
         self.offset = -1
         self.ids: set[str] = set()
         self.repeated = 0
+        self.usual: dict[Hashable, Usual | None] = {}
 
     def observe(self, event: Event, offset: int, ring_tokens: int) -> str:
         """Take an event in; returns ``duplicate``, ``too old``, ``late`` or ``newest``."""
@@ -59,6 +75,7 @@ class History:
             return "too old"
         newest = bisect_left(self.placed, past) == len(self.placed)
         insort(self.placed, past)
+        self.usual.clear()
         self.left = max(self.left, len(self.placed) - ring_tokens)
         return "newest" if newest else "late"
 

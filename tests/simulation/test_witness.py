@@ -11,12 +11,14 @@ from streamer.core.engine.partition import Rules
 from streamer.core.user_state import UserState, decode_state
 from streamer.testing import PartitionDriver
 from tests.simulation.customer import Terms
-from tests.simulation.models import MODELS
+from tests.simulation.models import ABSENCE_MODELS
 from tests.simulation.traffic import START_MS, Log, Visit
 from tests.simulation.witness import Witness
 
 POLICY = Policy(edges=(0.7, 0.8, 0.9), horizon_ms=90 * DAY_MS)
-RISING, _, COUNTING = (Terms(Rules(POLICY, any_event_returns=False, partitions=1), model) for model in MODELS)
+RISING, _, COUNTING = (
+    Terms(Rules(POLICY, any_event_returns=False, partitions=1), model) for model in ABSENCE_MODELS
+)
 TOO_OLD = Visit(0, 0, "view", late_ms=50 * DAY_MS)
 USER = "1-0"
 
@@ -46,7 +48,7 @@ class Shop:
         return decode_state(self.worker.table[USER])
 
     def check(self) -> None:
-        self.witness.check_curve(USER, self.state().absence_curve())
+        self.witness.check_curves(USER, self.state().absence_curve(), self.state().followed_curve())
 
 
 def shop_of_a_regular(terms: Terms) -> Shop:
@@ -113,8 +115,8 @@ def test_rules_in_force_for_an_hour_leave_no_curve_of_others() -> None:
     shop.consume(after_ms=2 * HOUR_MS)
     assert shop.state().curve != before.curve
     shop.check()
-    with pytest.raises(AssertionError, match="not the user's risk curve"):
-        shop.witness.check_curve(USER, before.absence_curve())
+    with pytest.raises(AssertionError, match="not the user's curves"):
+        shop.witness.check_curves(USER, before.absence_curve(), before.followed_curve())
 
 
 def test_rules_that_end_an_alert_wait_for_an_event_ahead_of_the_clock() -> None:

@@ -32,7 +32,7 @@ class Visit(NamedTuple):
 
 GAPS_MS = (0, 0, 5_000, 45_000, HOUR_MS, 9 * HOUR_MS, DAY_MS, 2 * DAY_MS, 5 * DAY_MS)
 LATE_MS = (0, 0, 0, 0, -20_000, -2 * HOUR_MS, 30_000, 3 * HOUR_MS, 2 * DAY_MS, 15 * DAY_MS, 50 * DAY_MS)
-KINDS = ("view", "remove_from_cart", "remove_from_cart", "purchase", "refund", AGAIN)
+KINDS = ("view", "remove_from_cart", "remove_from_cart", "purchase", "purchase", "refund", AGAIN)
 USERS = 8
 VISITS = [Visit(*fields) for fields in product(GAPS_MS, range(USERS), KINDS, LATE_MS)]
 
@@ -67,6 +67,7 @@ class Log:
         else:
             user_id = self.user_id(visit.user)
             time_ms = self.now_ms - visit.late_ms
-            event = Event(f"e{offset}", user_id, visit.kind, time_ms, value=1.5 * (offset % 7))
+            value = (6.0 if visit.kind == "purchase" else 1.5) * (offset % 7)
+            event = Event(f"e{offset}", user_id, visit.kind, time_ms, value=value)
         record = PartitionEvent(offset, self.now_ms, event.user_id, tokenise(event))
         self.deliveries.append(Delivery(event, record))

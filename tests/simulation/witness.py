@@ -6,14 +6,14 @@ models in closed form; none of it is computed by the code under test.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.erasure import Erasure
 from tests.simulation.completeness import Since, check_competed, check_moment, check_nothing_missing, competes
-from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms
+from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms, slack
 from tests.simulation.rules_of_alerts import (
     check_raise,
     check_resolve,
@@ -32,13 +32,15 @@ LAGS_MS = 30_000
 
 
 class Witness:
-    """``tally``: whether each user ever raised is held out."""
+    """``tally``: whether each user ever raised is held out. ``seen``: how often what is rare came about."""
 
     def __init__(self, terms: Terms, *, live: bool) -> None:
         self.terms, self.live = terms, live
         self.customers: dict[str, Customer] = {}
         self.clock_ms = NEVER_MS
         self.tally: dict[str, bool] = {}
+        self.seen: Counter[str] = Counter()
+        self._changes = 0
         self._since = Since(NEVER_MS, NEVER_MS)
         self._alert_ids: set[str] = set()
         self._ranked: dict[int, list[tuple[float, bool]]] = defaultdict(list)
@@ -55,6 +57,7 @@ class Witness:
             kept = [made for made in customer.curve_sums if not settled or made[0] == self.terms]
             customer.curve_sums = (*kept, (terms, customer.history.sums))
         self.terms = terms
+        self._changes += 1
         self._since = self._since._replace(settled_ms=self.horizon_ms + HOUR_MS)
         self._ranked.clear()
 
@@ -97,13 +100,15 @@ class Witness:
         assert decision.offset == customer.history.offset
         assert decision.decided_ms == max(min(erasure.requested_ms, self.clock_ms), alert.changed_ms)
 
-    def check_curve(self, user_id: str, curve: Sequence[float]) -> None:
-        """A user's curve is that of the rules in force, and there from the grid's first step on."""
+    def check_curves(self, user_id: str, curve: Sequence[float], followed: Sequence[float]) -> None:
+        """A user's curves of absence and of the signal are those of the rules in force, and there from the
+        grid's first step on.
+        """
         customer = self.customers[user_id]
         if self.horizon_ms >= self._since.settled_ms:
             silent_ms = self.horizon_ms - customer.history.last_ms
             assert bool(curve) == (silent_ms >= self.terms.model.silence_grid_ms[0])
-            assert not curve or self.terms.is_curve(customer, curve), "not the user's risk curve"
+            assert not curve or self.terms.are_curves(customer, curve, followed), "not the user's curves"
 
     def _follow(self, user_id: str, batch: Batch) -> None:
         mine = [decision for decision in batch.decisions if decision.user_id == user_id]
@@ -119,9 +124,13 @@ class Witness:
             if placement in ("newest", "late"):
                 arrived = True
                 customer.heard_ms = batch.horizons_ms[-1 if self.live else index]
+                if self.terms.rules.any_event_returns or delivery.event.type == "purchase":
+                    customer.no_usual = None
             if placement == "newest":
                 customer.waited = False
-                check_return(self.terms, customer, delivery, mine[0] if mine else None)
+            if placement in ("newest", "late"):
+                next_one = mine[0] if mine else None
+                check_return(self.terms, customer, delivery, next_one, newest=placement == "newest")
             if not mine or mine[0].offset > delivery.record.offset:
                 self._forget(user_id, batch.horizons_ms[index])
         for decision in mine:
@@ -160,6 +169,11 @@ class Witness:
             assert self.live, "only a partition that lags behind wall time can be overtaken"
         elif decision.action == "suppressed":
             check_suppressed(self.terms, customer, decision)
+            if decision.obstacle == "no_usual":
+                assert customer.no_usual != self._changes, "on record twice that nothing is usual"
+                customer.no_usual = self._changes
+                self.seen["no usual"] += 1
+                return
             customer.waited = True
             if decision.obstacle == "budget":
                 self._rank(customer, decision, granted=False)
@@ -174,7 +188,8 @@ class Witness:
         assert backfill or not batch.held, "a raise waits while the partition lags"
         assert alert is None or (alert.action == "backfill" and not backfill), "one open episode a user"
         check_risk(self.terms, customer, decision)
-        assert decision.level == self.terms.level(decision.risk) > 0
+        assert decision.level > 0
+        assert decision.level in self.terms.levels(self.terms.signal(customer, decision.decided_ms))
         check_raise(self.terms, customer, decision)
         free = policy.daily_budget is None and customer.closed_ms is None
         noticed_ms = decision.decided_ms - policy.raise_dwell_ms
@@ -190,9 +205,20 @@ class Witness:
             self._rank(customer, decision, granted=True)
             customer.raised_ms.append(decision.decided_ms)
         opened_ms = decision.decided_ms
+        kind = "absence" if self.terms.model.decline is None else type(self.terms.model).__name__
+        self.seen[f"raised by {policy.alert_by} of {kind}"] += 1
+        self.seen["waited until overdue"] += self._waited(customer)
         customer.alert = Alert(decision.alert_id, 1, decision.level, opened_ms, opened_ms, decision.action)
         if policy.holdout_share > 0 and not backfill:
             self.tally[decision.user_id] = decision.action == "held_out"
+
+    def _waited(self, customer: Customer) -> bool:
+        """Whether it was the own gap that an alert waited for."""
+        overdue_ms = int(self.terms.overdue_ms(customer))
+        return (
+            overdue_ms > customer.history.last_ms
+            and self.terms.signal(customer, overdue_ms) > self.terms.raise_edge
+        )
 
     def _change(self, customer: Customer, decision: Decision, batch: Batch) -> None:
         alert, policy = customer.alert, self.terms.rules.policy
@@ -204,6 +230,9 @@ class Witness:
         alert.changed_ms, alert.revision = decision.decided_ms, alert.revision + 1
         if decision.transition == "resolved":
             check_resolve(self.terms, customer, alert, decision)
+            on_time = decision.reason == "late_event" and customer.history.last_ms > alert.opened_ms
+            self.seen["was on time"] += on_time
+            self.seen["ended unknown"] += self.terms.is_unknown(customer) and decision.reason == "recovered"
             customer.alert, customer.closed_ms = None, decision.decided_ms
             return
         check_risk(self.terms, customer, decision)
@@ -211,15 +240,20 @@ class Witness:
             past = decision.decided_ms < (policy.alerts_from_ms or 0)
             backfill = past and alert.action == "backfill"
             assert backfill or not batch.held, "an escalation waits while the partition lags"
-            assert decision.level == self.terms.level(decision.risk) > alert.level
+            assert decision.level > alert.level
+            assert decision.level in self.terms.levels(self.terms.signal(customer, decision.decided_ms))
         else:
             assert 0 < decision.level < alert.level
-            assert decision.risk < policy.edges[alert.level - 1] - policy.hysteresis
+            leave = self.terms.leave_edge(alert.level)
+            assert self.terms.signal(customer, decision.decided_ms) < leave + slack(leave)
+            self.seen[f"deescalated by {policy.alert_by}"] += 1
         alert.level = decision.level
 
     def _rank(self, customer: Customer, decision: Decision, *, granted: bool) -> None:
         day_ms = decision.decided_ms
-        self._ranked[day_ms].append((decision.risk * customer.history.spend, granted))
+        spent, foretold = customer.history.spend, self.terms.foretold(customer, day_ms)
+        value = decision.risk * spent if foretold.loss is None or not self.terms.by_loss else foretold.loss
+        self._ranked[day_ms].append((value, granted))
         if competes(self.terms, day_ms):
             check_competed(self.terms, customer, day_ms - DAY_MS, self._since)
             customer.competed_ms = day_ms

@@ -9,6 +9,7 @@ from models.evaluation.figures import Row
 from models.evaluation.result import Difference, Evaluation
 
 BY_ACTIVITY: Final = "By activity"
+OF_DECLINE: Final = "Decline: "
 
 T = TypeVar("T", Row, Difference)
 
@@ -24,6 +25,17 @@ class Table(NamedTuple):
     title: str
     columns: Sequence[str]
     cells: Sequence[Sequence[str]]
+
+
+def tables_of_decline(evaluation: Evaluation) -> list[Table]:
+    """The same tables of who comes less than usual."""
+    return [
+        table._replace(
+            title=f"{OF_DECLINE}{table.title[0].lower()}{table.title[1:]}",
+            columns=["decline" if column == "churn" else column for column in table.columns],
+        )
+        for table in tables_of(evaluation)
+    ]
 
 
 def tables_of(evaluation: Evaluation) -> list[Table]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -14,9 +13,9 @@ from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
-from streamer.analysis.backtest.budget import policy_for
 from streamer.analysis.backtest.judgement import Period
-from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
+from streamer.analysis.backtest.run import Backtest, BacktestRow, decline_judge, shop_of
+from streamer.cli.analysis.alert_tables import alert_tables
 from streamer.cli.file_options import bundle_option, event_files
 from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
@@ -32,18 +31,6 @@ from streamer.policy.file import load_policy
 from streamer.settings.settings import Settings
 from streamer.settings.time_zone import check_time_zone
 
-COLUMNS: Final = (
-    "alerts",
-    "risk from",
-    "a week",
-    "right",
-    "95 %",
-    "of departures",
-    "lead",
-    "a user and month",
-    "flapping",
-)
-
 
 @click.command(name="backtest")
 @event_files
@@ -53,12 +40,18 @@ COLUMNS: Final = (
     "from_ms",
     required=True,
     type=Instant(),
-    help="Judge the alerts raised from this time on, until a horizon before the files end.",
+    help="Judge the alerts raised from this time on.",
+)
+@click.option(
+    "--to",
+    "to_ms",
+    type=Instant(),
+    help="Until then.  [default: a horizon, or the window of a decline, before the files end]",
 )
 @click.option(
     "--alerts-a-week",
     type=click.FloatRange(min=0, min_open=True),
-    help="Compare the model with recency and RFM, each with bands that give so many alerts a week.",
+    help="Compare the model with baselines, each with bands that give so many alerts a week.",
 )
 @report_option
 @settings_option
@@ -66,6 +59,7 @@ def command(
     files: Sequence[Path],
     bundle_path: Path,
     from_ms: int,
+    to_ms: int | None,
     alerts_a_week: float | None,
     report: Path | None,
     settings: Settings,
@@ -73,7 +67,9 @@ def command(
     """Replay FILES of events through a policy and a model, and judge the alerts by what users did.
 
     The decisions are those of a worker in event-time mode on one partition. An alert is right when no event
-    of the churn kind follows within the horizon. The policy is that of the settings (STREAMER_POLICY).
+    of the churn kind follows within the horizon; of a bundle that foretells decline also each customer's
+    first one is judged, by the visits and the money of the window after it. The policy is that of the
+    settings (STREAMER_POLICY).
     """
     bundle = load_bundle(bundle_path, settings.device, settings.arena_precision, settings.bundle_root)
     manifest = bundle.manifest
@@ -83,14 +79,14 @@ def command(
     with counted_rows() as counts:
         events = sorted(read_files(files, counts), key=lambda event: event.timestamp)
     shop = shop_of(events, manifest.churn_definition.types == "any", settings.currency)
-    period = Period(from_ms, shop.outcomes.end_ms - policy.horizon_ms, policy.horizon_ms)
+    period = _period(from_ms, to_ms, shop.outcomes.end_ms, manifest)
+    active_ms = round(manifest.churn_definition.active_days * DAY_MS)
     with ProgressLine("events") as line:
-        backtest = Backtest(shop, period, line.stage)
+        backtest = Backtest(shop, period, line.stage, decline_judge(shop, period, model, active_ms))
         rows = [backtest.of_policy("policy", model, policy)]
         if alerts_a_week is not None:
             baselines = _baselines(events, from_ms, manifest, settings, model)
-            for name, each in {"bundle": model, **baselines}.items():
-                rows.append(backtest.of_budget(name, each, policy_for(name, policy), alerts_a_week))
+            rows += backtest.compared(model, policy, baselines, alerts_a_week)
         seconds = line.seconds
     click.echo(
         f"raised from {format_timestamp(period.from_ms)} to {format_timestamp(period.to_ms)}; "
@@ -103,12 +99,28 @@ def command(
             "from": format_timestamp(period.from_ms),
             "to": format_timestamp(period.to_ms),
             "horizon_days": manifest.horizon_days,
+            "window_days": manifest.window_days,
             "alerts_a_week": alerts_a_week,
             "model": {"name": manifest.name, "version": manifest.version, "sha256": bundle.sha256},
             "seconds": round(seconds, 3),
             "left_out": counts.figures(),
             "rows": rows,
         },
+    )
+
+
+def _period(from_ms: int, to_ms: int | None, end_ms: int, manifest: Manifest) -> Period:
+    """What is judged: until ``to_ms``, or as long as the files tell what comes after an alert."""
+    latest_ms = end_ms - round(manifest.risk_days * DAY_MS)
+    if to_ms is not None and to_ms <= from_ms:
+        raise ConfigurationError("--to must be later than --from")
+    if to_ms is not None and to_ms > latest_ms >= from_ms:
+        raise ConfigurationError(
+            f"--to {format_timestamp(to_ms)}: the {manifest.risk_days:g} days after it are not in the files: "
+            f"give a --to of {format_timestamp(latest_ms)} at the latest, or newer events"
+        )
+    return Period(
+        from_ms, latest_ms if to_ms is None else min(to_ms, latest_ms), round(manifest.horizon_days * DAY_MS)
     )
 
 
@@ -138,28 +150,8 @@ def _fit_baselines() -> Callable[..., dict[str, RiskModel]]:
 
 
 def _show(rows: Sequence[BacktestRow]) -> None:
-    cells = [COLUMNS, *(cells_of(row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
-    for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def cells_of(row: BacktestRow) -> tuple[str, ...]:
-    """A row as text, under :data:`COLUMNS`."""
-    judged = row.judgement
-    interval, lead = judged.precision_interval, judged.median_lead_days
-    return (
-        row.alerts,
-        f"{row.watch:.3f}",
-        f"{judged.alerts_a_week:.1f}",
-        _share(judged.precision),
-        "-" if interval is None else f"{_share(interval.low)} to {_share(interval.high)}",
-        _share(judged.recall),
-        "-" if lead is None else f"{lead:.1f} d",
-        f"{judged.alerts_per_user_and_month:.3f}",
-        _share(judged.flapping),
-    )
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    for columns, rows_of_cells in alert_tables(rows):
+        cells = [columns, *rows_of_cells]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
+        for row in cells:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

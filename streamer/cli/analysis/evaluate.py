@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from schemas.errors import ConfigurationError
 from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
-from streamer.cli.analysis.backtest import COLUMNS, cells_of
+from streamer.cli.analysis.alert_tables import alert_tables
 from streamer.cli.analysis.evaluation import Answer, EvaluationQuestion, answer, doubt, question
+from streamer.cli.analysis.evaluation_notes import notes_of
 from streamer.cli.file_options import bundle_option, event_files
 from streamer.cli.left_out import counted_rows
 from streamer.cli.progress_line import ProgressLine
@@ -23,6 +25,9 @@ from streamer.inference.bundle import load_bundle
 from streamer.inference.graphs.transformer_graphs import Bundle
 from streamer.settings.settings import Settings
 from streamer.settings.time_zone import check_time_zone
+
+if TYPE_CHECKING:
+    from models.evaluation.result import Evaluation
 
 
 @click.command(name="evaluate")
@@ -109,17 +114,20 @@ def command(
         seconds = line.seconds
     # Not at the top: what models need, only those who train have installed.
     from models.evaluation.page.page import page
-    from models.evaluation.page.table import BY_ACTIVITY, Table, markdown, tables_of
+    from models.evaluation.page.table import BY_ACTIVITY, Table, markdown, tables_of, tables_of_decline
 
     flattered = doubt(asked)
     if flattered is not None:
         click.echo(f"warning: {flattered}", err=True)
     tables = tables_of(found.beside.evaluation)
+    declined = _declined(found)
+    if declined is not None:
+        tables += tables_of_decline(declined)
     if found.alerts:
         title = f"Alerts at {alerts_a_week:g} a week, from {format_timestamp(min(at_ms))} on"
-        tables.append(Table(title, COLUMNS, [cells_of(row) for row in found.alerts]))
-    notes = _notes(bundle, asked, found)
-    shown = [table for table in tables if table.title != BY_ACTIVITY]
+        tables += [Table(title, *table) for table in alert_tables(found.alerts)]
+    notes = notes_of(bundle, asked, found)
+    shown = [table for table in tables if not table.title.lower().endswith(BY_ACTIVITY.lower())]
     click.echo("\n".join([*notes, "", *map(markdown, shown)]).rstrip())
     title = f"{bundle.manifest.name} {bundle.manifest.version} on {found.dataset}"
     if markdown_file is not None:
@@ -132,24 +140,17 @@ def command(
     write_report(report, _figures(bundle, asked, found, counts, seconds))
 
 
-def _notes(bundle: Bundle, asked: EvaluationQuestion, found: Answer) -> list[str]:
-    """What was judged, in words."""
-    manifest = bundle.manifest
-    sign = "purchase" if asked.churn_types == "purchase" else "event"
-    return [
-        f"Bundle {manifest.name} {manifest.version}, trained on events before {manifest.training_window.to}.",
-        f"Churn: no {sign} in the {_days(asked.horizon_ms)} from a cut on. At risk: users with an event in "
-        f"the {_days(asked.active_ms)} before it.",
-        f"Baselines know nothing from {format_timestamp(found.beside.fitted_until_ms)} on.",
-        f"Flagged: a risk of {manifest.band_edges.watch:g} or more for the bundle, as many users for the "
-        f"others. Intervals: {found.beside.evaluation.draws:,} draws of users.",
-    ]
+def _declined(found: Answer) -> Evaluation | None:
+    return None if found.beside.decline is None else found.beside.decline.evaluation
 
 
 def _figures(
     bundle: Bundle, asked: EvaluationQuestion, found: Answer, counts: ReadCounts, seconds: float
 ) -> dict[str, object]:
     manifest, evaluation = bundle.manifest, found.beside.evaluation
+    decline, declined = found.beside.decline, _declined(found)
+    both = [evaluation] if declined is None else [evaluation, declined]
+    left_out = [] if decline is None else decline.left_out
     return {
         "dataset": found.dataset,
         "model": {"name": manifest.name, "version": manifest.version, "sha256": bundle.sha256},
@@ -163,15 +164,13 @@ def _figures(
         "draws": evaluation.draws,
         "seconds": round(seconds, 3),
         "left_out": counts.figures(),
-        "rows": evaluation.rows,
-        "segments": evaluation.segments,
-        "differences": evaluation.differences,
+        "window_days": manifest.window_days,
+        "not_judged_by_decline": [format_timestamp(at) for at in left_out],
+        "rows": [row for each in both for row in each.rows],
+        "segments": [row for each in both for row in each.segments],
+        "differences": [row for each in both for row in each.differences],
         "alerts": found.alerts,
     }
-
-
-def _days(milliseconds: int) -> str:
-    return f"{milliseconds / DAY_MS:g} days"
 
 
 def _write(option: str, path: Path, text: str) -> None:

@@ -11,9 +11,8 @@ from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.timestamps import format_timestamp, parse_timestamp
 from schemas.units import DAY_MS
-from streamer.analysis.backtest.budget import policy_for
 from streamer.analysis.backtest.judgement import WEEK_MS, Period
-from streamer.analysis.backtest.run import Backtest, BacktestRow, shop_of
+from streamer.analysis.backtest.run import Backtest, BacktestRow, decline_judge, shop_of
 from streamer.cli.progress_line import ProgressLine
 from streamer.core.model.risk_model import Encoding
 from streamer.data.files import ReadCounts, read_files
@@ -106,7 +105,7 @@ def answer(
         from models.data.histories import collect
         from models.evaluation.comparison import judge_beside
         from models.evaluation.heads import head_figures, no_heads
-        from models.evaluation.run import BUNDLE, Asked
+        from models.evaluation.run import Asked
         from models.recipe import Task
     except ImportError as error:
         raise ConfigurationError(
@@ -125,7 +124,8 @@ def answer(
     backtest = None
     if alerts_a_week is not None:
         shop = shop_of(list(events), asked.churn_types == "any", settings.currency)
-        backtest = Backtest(shop, _period(asked, shop.outcomes.end_ms), line.stage)
+        period = _period(asked, shop.outcomes.end_ms, round(manifest.risk_days * DAY_MS))
+        backtest = Backtest(shop, period, line.stage, decline_judge(shop, period, model, asked.active_ms))
     task = Task(asked.learnt_until_ms, asked.horizon_ms, asked.active_ms, asked.churn_types)
     dataset = "+".join(dict.fromkeys(file.name.split(".")[0] for file in files))
     heads = no_heads
@@ -144,8 +144,7 @@ def answer(
     alerts: list[BacktestRow] = []
     if backtest is not None and alerts_a_week is not None:
         policy = load_policy(settings.policy, manifest, settings.disorder_s)
-        for name, each in {BUNDLE: model, **beside.baselines}.items():
-            alerts.append(backtest.of_budget(name, each, policy_for(name, policy), alerts_a_week))
+        alerts = backtest.compared(model, policy, beside.baselines, alerts_a_week)
     return Answer(dataset, beside, alerts)
 
 
@@ -161,9 +160,9 @@ def _foretelling(model: OnnxRiskModel, graph: AlertGraph, heads: AlertHeads) -> 
     return foretell
 
 
-def _period(asked: EvaluationQuestion, end_ms: int) -> Period:
-    """When alerts are raised that can be judged; ``end_ms``: the end of the files."""
-    period = Period(min(asked.at_ms), end_ms - asked.horizon_ms, asked.horizon_ms)
+def _period(asked: EvaluationQuestion, end_ms: int, after_ms: int) -> Period:
+    """When alerts are raised that can be judged: those with ``after_ms`` until ``end_ms``, the files' end."""
+    period = Period(min(asked.at_ms), end_ms - after_ms, asked.horizon_ms)
     if period.to_ms < period.from_ms + WEEK_MS:
         raise ConfigurationError(
             "--alerts-a-week judges the alerts from the first --at until a horizon before the files end, "

@@ -58,7 +58,7 @@ def consider(alert_state: AlertState, now: Situation, policy: Policy) -> Verdict
     if math.isnan(now.signal):
         return _unknown(alert_state, now, policy)
     target = policy.level_from(alert_state.level, now.signal)
-    if target > 0 and alert_state.episode is None and now.now_ms < now.overdue_ms:
+    if target > alert_state.level and now.now_ms < now.overdue_ms and _begins(alert_state, now, policy):
         overtaken = _overtaken(alert_state, now)
         alert_state.settle()
         return Verdict(overtaken, again_ms=now.overdue_ms)
@@ -90,14 +90,19 @@ def resolve(alert_state: AlertState, now: Situation) -> tuple[Decision, ...]:
 
 
 def _unknown(alert_state: AlertState, now: Situation, policy: Policy) -> Verdict:
-    """Nothing is usual for the user yet: an alert ends, and in silence it is put on record that none
-    begins."""
+    """Nothing is usual for the user yet: an alert ends, what was on its way is overtaken, and in silence
+    it is put on record that none begins.
+    """
     if alert_state.episode is not None:
         return Verdict(resolve(alert_state, now._replace(reason="recovered")))
+    overtaken = _overtaken(alert_state, now)
+    if not alert_state.is_idle:
+        alert_state.settle()
     eligible = now.active_days >= policy.least_active_days and now.now_ms - now.last_ms < policy.horizon_ms
     if now.reason == "silence" and eligible:
-        return _withhold(alert_state, now, 1, "no_usual", None)
-    return Verdict()
+        withheld = _withhold(alert_state, now, 1, "no_usual", None)
+        return withheld._replace(decisions=overtaken + withheld.decisions)
+    return Verdict(overtaken)
 
 
 def _raise(alert_state: AlertState, now: Situation, level: int, policy: Policy) -> Verdict:
@@ -142,12 +147,12 @@ def _compete(alert_state: AlertState, now: Situation, level: int) -> Verdict:
 def _escalate(alert_state: AlertState, now: Situation, level: int, policy: Policy) -> Verdict:
     episode = alert_state.episode
     assert episode is not None
+    is_news = _begins(alert_state, now, policy)
     # An alert that was sent before ``alerts_from`` was moved to later is followed as any other.
-    backfill = episode.unsent == "backfill" and _before_alerts(now, policy)
+    backfill = episode.unsent == "backfill" and not is_news
     if now.held and not backfill:
         return _withhold(alert_state, now, level, "lag", None)
-    if episode.unsent == "backfill" and not backfill:
-        # It began before alerts were sent and is getting worse: now it is news.
+    if is_news:
         alert_state.episode = None
         verdict = _raise(alert_state, now, level, policy)
         alert_state.episode = alert_state.episode or episode
@@ -199,6 +204,14 @@ def _transition(episode: Episode, now: Situation, transition: Transition, level:
             alert_id=episode.alert_id, revision=episode.revision, decided_ms=episode.changed_ms
         ),
     )
+
+
+def _begins(alert_state: AlertState, now: Situation, policy: Policy) -> bool:
+    """Whether a rise is a raise. It also is where the open alert began before alerts were sent: now it is
+    news.
+    """
+    episode = alert_state.episode
+    return episode is None or (episode.unsent == "backfill" and not _before_alerts(now, policy))
 
 
 def _before_alerts(now: Situation, policy: Policy) -> bool:

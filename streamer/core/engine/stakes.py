@@ -19,6 +19,14 @@ def overdue_ms_of(state: UserState, policy: Policy, any_event_returns: bool) -> 
     return overdue_from_ms(state.last_visit_ms(any_event_returns), state.gap_days, policy.least_overdue)
 
 
+def was_on_time(state: UserState, policy: Policy, any_event_returns: bool, visit_ms: int) -> bool:
+    """Whether a visit that is the last one shows that the open alert is about a user who was on time."""
+    episode = state.alert_state.episode
+    if episode is None or visit_ms != state.last_visit_ms(any_event_returns):
+        return False
+    return episode.opened_ms < overdue_ms_of(state, policy, any_event_returns)
+
+
 def with_stakes(
     decision: Decision, state: UserState, *, foretells_decline: bool, any_event_returns: bool
 ) -> Decision:

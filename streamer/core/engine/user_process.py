@@ -17,7 +17,7 @@ from streamer.core.alerts.turns import Followed, turns
 from streamer.core.engine.batch_context import BatchContext
 from streamer.core.engine.grouped_events import UserEvent
 from streamer.core.engine.model_requests import Curve, Explain, PlaceToken, Rank, Request, RiskAt
-from streamer.core.engine.stakes import overdue_ms_of, with_stakes
+from streamer.core.engine.stakes import overdue_ms_of, was_on_time, with_stakes
 from streamer.core.history.ring import Placed, Placement, put
 from streamer.core.history.token import PURCHASE, is_action, newest_action, place, type_code
 from streamer.core.insights.value import spend_rate
@@ -205,6 +205,8 @@ class UserProcess:
             if returned or self.context.policy.level_from(episode.level, state.signal) == 0:
                 self._resolve(state, moment, event_ms, "late_event")
             state.note(newest_scores)
+        elif returned and was_on_time(state, self.context.policy, self.context.any_event_returns, event_ms):
+            self._resolve(state, moment, event_ms, "late_event")
 
     def _returns(self, event: UserEvent) -> bool:
         """Whether the event is of the kind whose absence is churn."""

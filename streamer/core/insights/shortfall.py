@@ -27,8 +27,8 @@ class ShopLevel(NamedTuple):
     def of(cls, usual: Floats, actual: Floats) -> Self:
         """From all customers' usual and actual spend over the window, each ``[customers]``, one at least.
 
-        >>> ShopLevel.of(np.array([10.0, 20.0]), np.array([5.0, 10.0])).level
-        0.5
+        >>> ShopLevel.of(np.array([20.0, 20.0]), np.array([5.0, 10.0])).level
+        0.375
         """
         cap = float(np.quantile(usual, CAP_QUANTILE))
         total = float(np.minimum(usual, cap).sum())

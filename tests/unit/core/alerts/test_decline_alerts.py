@@ -124,6 +124,20 @@ def test_a_view_is_no_visit_and_is_not_recorded_again() -> None:
     assert len(of("u", run, every=True)) == 3
 
 
+@pytest.mark.parametrize(("bought_day", "ends"), [(119.0, True), (115.0, False)])
+def test_a_late_purchase_may_show_that_an_alert_was_about_who_was_on_time(
+    bought_day: float, ends: bool
+) -> None:
+    view = Event("v", "u", "view", START + 120 * DAY_MS)
+    run = run_of([*purchases("u", 6.0, 20, value=300.0), view, marker(123)])
+    opened = of("u", run, view.timestamp)[0]
+    assert opened.transition == "raised"
+    late = Event("late", "u", "purchase", START + round(bought_day * DAY_MS), value=300.0)
+    run.process(partition_events([late]))
+    assert (of("u", run)[-1].reason == "late_event") == ends
+    assert (run.state("u").alert_state.episode is None) == ends
+
+
 def test_returns_above_purchases_leave_nothing_to_lose() -> None:
     bought = purchases("u", 5.0, 8, value=100.0)
     returned = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 
@@ -166,6 +168,31 @@ def test_what_began_before_alerts_were_sent_becomes_one_when_it_gets_worse() -> 
     user.at(5, 0.65)
     assert user.told == [("backfill", "raised", "alerts_from"), ("sent", "raised", None)]
     assert user.decisions[-1].revision == 1
+
+
+def test_what_began_before_alerts_were_sent_is_no_news_while_the_user_is_on_time() -> None:
+    user = User(alerts_from_ms=START + 3 * DAY_MS)
+    user.at(1, 0.45)
+    overdue_ms = START + 6 * DAY_MS
+    assert user.at(5, 0.65, overdue_ms=overdue_ms) == Verdict(again_ms=overdue_ms)
+    user.at(6, 0.65, overdue_ms=overdue_ms)
+    assert user.told == [("backfill", "raised", "alerts_from"), ("sent", "raised", None)]
+
+
+def test_a_dwell_begins_anew_when_nothing_was_usual_meanwhile() -> None:
+    user = User(raise_dwell_ms=2 * DAY_MS)
+    user.at(1, 0.65)
+    user.at(2, math.nan)
+    assert user.at(4, 0.65) == Verdict(again_ms=START + 6 * DAY_MS)
+    assert user.told == [("suppressed", "raised", "no_usual")]
+
+
+def test_where_nothing_is_usual_what_waited_is_overtaken() -> None:
+    user = User()
+    user.at(1, 0.65, held=True)
+    user.at(2, math.nan)
+    user.at(3, math.nan)
+    assert user.told == [("overtaken", "raised", "lag"), ("suppressed", "raised", "no_usual")]
 
 
 def test_the_holdout_is_stable_and_as_large_as_asked() -> None:

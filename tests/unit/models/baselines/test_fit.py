@@ -67,7 +67,7 @@ def test_every_baseline_ranks_those_who_left_first_and_is_a_probability(historie
         np.testing.assert_array_equal(values, again[name](learnt.examples.features))
         model = as_model(name, risk, FixedModel())
         np.testing.assert_array_equal(
-            values, model.query(np.zeros((0, 1), np.float32), learnt.examples.features)
+            values, model.query(np.zeros((0, 1), np.float32), learnt.examples.features).absence
         )
 
 

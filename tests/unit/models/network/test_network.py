@@ -95,6 +95,15 @@ def test_pieces_of_a_feature_fill_up_one_after_the_other() -> None:
     assert encoded[2, 0] == pytest.approx(1.73, abs=0.02)
 
 
+def test_a_feature_in_one_piece_enters_as_it_is() -> None:
+    features = np.random.default_rng(0).exponential(size=(5000, 1)).astype(np.float32)
+    encoded = FeatureEncoding(features, np.array([0]), 1)(torch.tensor([[0.5], [1.0], [1.5]]))
+    assert encoded.shape == (3, 2)
+    steps = encoded[1:] - encoded[:-1]
+    torch.testing.assert_close(steps[0], steps[1])
+    assert (steps > 0).all()
+
+
 def test_platt_scaling_recovers_what_was_distorted() -> None:
     random = np.random.default_rng(0)
     true = random.normal(-1, 1.5, 40_000)
