@@ -17,21 +17,19 @@ from models.bundle.reference import reference_point
 from models.data.examples import Decline, Examples, labelled_moments
 from models.data.histories import Histories
 from models.data.moments import cut_moments
-from models.fit.calibration import Platt
 from models.fit.fitting import Fit
 from models.fit.level import Levels, levels_of
 from models.fit.material import material
 from models.fit.shop_mean import shop_mean_of
-from models.fit.training import logits_of
 from models.heads.categories import bucket_names
 from models.heads.serving import Served, serve_heads
 from models.loop.epochs import Run
 from models.network.network import Network
 from models.plan import BUNDLE, DATASET, plan_of
 from models.recipe import SILENCE_GRID_S, Task
-from models.selection.alert_rate import risk_peaks
-from models.selection.bands import ALERTS_A_WEEK_PER_USER, Bands, bands_of
 from models.selection.columns import choose_columns
+from models.selection.edges import Edges, absence_edges, alerts_a_week, decline_edges, has_amounts
+from models.selection.loss_method import NOT_COMPARED, compare_methods
 from models.selection.validation import Validated, questions, validate, validation_cuts
 from models.selection.variants import FINAL_FIT
 from schemas.bundle.manifest import ALERT_NAME, QUERY_NAME, Manifest
@@ -61,8 +59,8 @@ def train_bundle(
     A first fit that knows nothing of the last two horizons is judged on the cuts within them, which gives the
     features, the variant and the manifest's metrics; a second one, trained alike on everything, is served, at
     the level of the newest known outcomes. The alerts that it would have brought within the same two horizons
-    say where the bands begin. After an interruption it is the first fit that is served, as far as it came,
-    without heads for alerts.
+    say where the bands begin; under decline those of two windows. After an interruption it is the first fit
+    that is served, as far as it came, without heads for alerts.
 
     ``folds``: how many more fits will follow. ``categories``: texts by hash, none for alerts without them.
     Raises :class:`~schemas.errors.ConfigurationError` where there are too few data.
@@ -93,10 +91,10 @@ def train_bundle(
         served = serve_heads(validated.network, network, histories, columns, task, run)
     heads = served and served.heads
 
-    bands = _bands(network, levels.absence, histories, task)
+    edges = _edges(validated, network, levels, histories, task, decline, run)
     run.report.done(BUNDLE, 1)
     typical = cut_moments(histories, validation_cuts(task), task.active_ms)
-    reference = reference_point(network, levels.absence, histories, typical)
+    reference = reference_point(network, levels, histories, typical)
     run.report.done(BUNDLE, 1)
     graphs = {
         **transformer_graphs(network),
@@ -116,7 +114,7 @@ def train_bundle(
         levels,
         decline,
         network.head.features,
-        bands,
+        edges,
         reference,
         served and served.described(histories, names),
         served.metrics if served else {},
@@ -146,24 +144,23 @@ def _final_fit(
     return fit.network(validated.variant)
 
 
-def _bands(network: Network, platt: Platt, histories: Histories, task: Task) -> Bands:
-    """The bands of the network that is served: another one's risks may be spread otherwise."""
-    peaks = risk_peaks(
-        lambda *asked: platt.probability(logits_of(network, *asked)),
-        histories,
-        task,
-        task.until_ms - 2 * task.horizon_ms,
-        1000 * np.array(SILENCE_GRID_S),
-    )
-    return bands_of(peaks, _alerts_a_week(histories, task))
-
-
-def _alerts_a_week(histories: Histories, task: Task) -> float:
-    """What was asked for, or what the number of active users suggests."""
-    if task.alerts_a_week is not None:
-        return task.alerts_a_week
-    active = len(cut_moments(histories, np.array([task.until_ms]), task.active_ms).event)
-    return ALERTS_A_WEEK_PER_USER * active
+def _edges(
+    validated: Validated,
+    network: Network,
+    levels: Levels,
+    histories: Histories,
+    task: Task,
+    decline: Decline | None,
+    run: Run,
+) -> Edges:
+    """Those of the network that is served; how losses are found the first fit says, which can be judged."""
+    if decline is None:
+        return absence_edges(network, levels, histories, task)
+    compared = NOT_COMPARED
+    if not run.interruption.requested and has_amounts(histories):
+        wanted = alerts_a_week(histories, task)
+        compared = compare_methods(validated.network, histories, task, decline, wanted)
+    return decline_edges(network, levels, histories, task, decline, compared)
 
 
 def decline_of(histories: Histories, task: Task) -> Decline | None:

@@ -15,7 +15,7 @@ from models.data.examples import Decline
 from models.data.histories import Histories
 from models.fit.level import Levels
 from models.recipe import Task
-from models.selection.bands import Bands
+from models.selection.edges import Edges
 from models.selection.validation import Validated
 from schemas.bundle.decline import Calibration, DeclineOutputs, UsualInShop
 from schemas.bundle.manifest import (
@@ -42,7 +42,7 @@ def manifest_of(
     levels: Levels,
     decline: Decline | None,
     risk_features: tuple[str, ...],
-    bands: Bands,
+    edges: Edges,
     reference: Reference,
     alert: AlertHeads | None,
     alert_metrics: Mapping[str, float],
@@ -68,9 +68,11 @@ def manifest_of(
         silence_grid_s=silence_grid_s,
         horizon_days=task.horizon_ms / DAY_MS,
         churn_definition=ChurnDefinition(task.churn_types, task.active_ms / DAY_MS),
+        definition=task.definition,
+        window_days=None if decline is None else decline.window_ms / DAY_MS,
         time_zone=histories.calendar.name,
-        band_edges=bands.edges,
-        band_alerts_a_week=bands.alerts_a_week,
+        band_edges=edges.bands.edges,
+        band_alerts_a_week=edges.bands.alerts_a_week,
         window=size.window,
         layers=size.layers,
         width=size.width,
@@ -81,6 +83,7 @@ def manifest_of(
         calibration=Calibration("platt", tuple(levels.absence)),
         reference=reference,
         decline=_decline(levels, decline),
+        expected_loss=edges.loss,
         alert=alert,
         metrics={
             key: round(value, _DECIMALS) for key, value in {**validated.metrics, **alert_metrics}.items()

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from schemas.bundle.bands import BandAlerts, BandAmounts, BandEdges
+from schemas.bundle.decline import ExpectedLoss, LossMethod
 from schemas.bundle.manifest import Manifest, VariantFigures
+from streamer.core.history.usual import LEAST_VISIT_DAYS
 from streamer.core.insights.activity import SEGMENTS
 
 FIGURES: Final = ("auroc", "pr_auc", "log_loss", "brier", "ece")
@@ -18,6 +21,12 @@ _SERVED: Final = {
     "aggregates": "running aggregates of the whole history alone",
     "sequence": "the newest actions as a sequence, and the silence since",
     "both": "running aggregates of the whole history and the newest actions as a sequence",
+}
+
+_METHODS: Final[Mapping[LossMethod, str]] = {
+    "decline": "the probability of a decline times the usual spend of the window",
+    "absence": "the probability of absence times the usual spend of the window",
+    "spend": "the usual spend of the window less what is expected to be spent",
 }
 
 
@@ -30,6 +39,13 @@ def _purpose(manifest: Manifest) -> Iterator[str]:
     event = "a purchase" if manifest.churn_definition.types == "purchase" else "any event"
     yield f"# {manifest.name} {manifest.version}"
     yield ""
+    if manifest.definition == "decline":
+        yield (
+            "The probability that a customer comes on fewer than half of the own usual days within the next "
+            f"{manifest.risk_days:g} days, and what is spent in them, for customers with a usual: "
+            f"{LEAST_VISIT_DAYS} days with {event} at least. Beside it:"
+        )
+        yield ""
     yield (
         f"The probability that a customer stays without {event} for the next {manifest.horizon_days:g} days, "
         f"asked at any moment of silence. Made for customers with an event in the last "
@@ -103,12 +119,37 @@ def _figures(manifest: Manifest) -> Iterator[str]:
         )
         yield ""
     if manifest.band_alerts_a_week is not None:
-        edges, alerts = manifest.band_edges, manifest.band_alerts_a_week
+        yield _bands("Bands", manifest.band_edges, manifest.band_alerts_a_week)
+        yield ""
+    if manifest.expected_loss is not None:
+        yield from _losses(manifest.expected_loss)
+
+
+def _losses(loss: ExpectedLoss) -> Iterator[str]:
+    yield f"Expected loss: {_METHODS[loss.method]}, times {loss.scale:g}, as known outcomes have it."
+    if loss.alerts_a_week is not None:
+        yield _bands("Bands of it", loss.edges, loss.alerts_a_week)
+    yield ""
+    if loss.methods:
+        yield "| expected loss | shortfall an alert | behind the best |"
+        yield "|---|---|---|"
+        for one in loss.methods:
+            behind = f"{one.behind:,.2f} ± {one.behind_error:,.2f}"
+            yield f"| {_METHODS[one.method]} | {one.shortfall:,.2f} | {behind} |"
+        yield ""
         yield (
-            f"Bands: watch from {edges.watch:g} ({alerts.watch:g} alerts a week on these data), high from "
-            f"{edges.high:g} ({alerts.high:g}), critical from {edges.critical:g} ({alerts.critical:g})."
+            "Shortfall: usual spend at the shop's level less actual spend, of customers who would have been "
+            "raised. A method is served instead of a simpler one only for a gain of more than two standard "
+            "errors."
         )
         yield ""
+
+
+def _bands(title: str, edges: BandEdges | BandAmounts, alerts: BandAlerts) -> str:
+    return (
+        f"{title}: watch from {edges.watch:g} ({alerts.watch:g} alerts a week on these data), high from "
+        f"{edges.high:g} ({alerts.high:g}), critical from {edges.critical:g} ({alerts.critical:g})."
+    )
 
 
 def _ablation(ablation: tuple[VariantFigures, ...]) -> Iterator[str]:

@@ -10,9 +10,9 @@ import torch
 
 from models.data.histories import Histories, aggregates_at
 from models.data.moments import Moments
-from models.fit.calibration import Platt
+from models.fit.answers import answers_at
+from models.fit.level import Levels
 from models.network.network import Network
-from models.network.query_head import survival_logit
 from models.network.sequences import hidden_after, sequences_of
 from schemas.bundle.manifest import Reference
 from streamer.core.history.aggregates import AGGREGATES
@@ -23,8 +23,11 @@ _DECIMALS: Final = 6
 
 
 @torch.no_grad()
-def reference_point(network: Network, platt: Platt, histories: Histories, moments: Moments) -> Reference:
-    """Medians and the mean hidden vector of ``moments`` (one at least), and the risk that is served there."""
+def reference_point(network: Network, levels: Levels, histories: Histories, moments: Moments) -> Reference:
+    """Medians and the mean hidden vector of ``moments`` (one at least), and the risk that is served there.
+
+    With a level of decline the risk is that of a decline.
+    """
     rows = aggregates_at(histories, moments.event)
     ages = np.round(_middle(as_ages(rows)), _DECIMALS)
     silence_ms = float(_middle(moments.time_ms - histories.silent_since()[moments.event]))
@@ -32,9 +35,10 @@ def reference_point(network: Network, platt: Platt, histories: Histories, moment
     mean = hidden_after(network.transformer, sequences, moments.event).mean(dim=0).tolist()
     hidden = tuple(round(value, _DECIMALS) for value in mean)
     features = torch.from_numpy(features_at(from_ages(ages[np.newaxis]), np.array([silence_ms])))
-    logit = survival_logit(network.head(torch.tensor([hidden]), features)).numpy().astype(np.float64)
+    answers = answers_at(network, levels, network.head(torch.tensor([hidden]), features))
+    risk = answers.absence if answers.decline is None else answers.decline
     return Reference(
-        probability=round(float(platt.probability(logit)[0]), _DECIMALS),
+        probability=round(float(risk[0]), _DECIMALS),
         silence_ms=silence_ms,
         aggregates={
             name: None if np.isnan(value) else value

@@ -130,6 +130,8 @@ def aggregates_at(
     """
     distinct, back = np.unique(wanted, return_inverse=True)
     kept = np.empty((len(distinct), empty(0).shape[1]))
+    if not len(distinct):
+        return kept
     longest_first = np.argsort(-np.diff(histories.starts), kind="stable")
     starts = histories.starts[:-1][longest_first]
     lengths = np.diff(histories.starts)[longest_first]

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from models.data.examples import nobody_active
 from models.data.histories import Histories, aggregates_at
 from models.data.moments import cut_moments
 from models.data.outcomes import spend_within, visits_within
@@ -32,7 +33,8 @@ def shop_mean_of(histories: Histories, task: Task, until_ms: int) -> ShopMean:
     the level of the season: the strength of a gamma prior (Fader, Hardie and Lee, "Counting Your Customers
     the Easy Way", 2005, have the same for purchase rates).
 
-    Raises :class:`~schemas.errors.ConfigurationError` where nobody has a usual whose window is over.
+    Raises :class:`~schemas.errors.ConfigurationError` where nobody has a usual whose window is over, or was
+    active by then.
     """
     last = until_ms - task.window_ms
     known = histories.before(until_ms)
@@ -41,6 +43,8 @@ def shop_mean_of(histories: Histories, task: Task, until_ms: int) -> ShopMean:
         np.linspace(last - task.window_ms, last, CUTS).astype(np.int64),
         task.recipe.longest_silence * DAY_MS,
     )
+    if not len(moments.event):
+        raise nobody_active()
     aggregates = aggregates_at(known, moments.event)
     days = aggregates[:, COLUMN["purchase_days" if task.churn_types == "purchase" else "visit_days"]]
     usual = days >= LEAST_VISIT_DAYS

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from models.data.histories import Histories, aggregates_at
 from models.recipe import Task
+from schemas.bundle.manifest import ChurnTypes
 from schemas.units import DAY_MS
 from streamer.core.history.aggregates import COLUMN
 from streamer.core.history.token import PURCHASE, are_actions
@@ -55,14 +56,14 @@ def risk_peaks(
     visit days who have not been silent for a whole horizon. A silence ends with an event of the churn kind.
     Of many events a part of the users, drawn with the task's seed, stands for all.
     """
-    users = _drawn(histories, task.seed)
-    events, moments = _questions(users, task, from_ms, silence_grid_ms)
+    users = drawn(histories, task.seed)
+    events, moments = moments_asked(users, task.until_ms, from_ms, task.horizon_ms, silence_grid_ms)
     aggregates = aggregates_at(users, events)
     eligible = aggregates[:, COLUMN["visit_days"]] >= LEAST_VISIT_DAYS
     events, moments = events[eligible], moments[eligible]
     features = features_at(aggregates[eligible], moments)
     risks = risks_of(users, events, features)
-    silence = _silences(users, task)[events]
+    silence = silences(users, task.churn_types)[events]
     before, reached = np.zeros(len(users.tokens) + 1), np.zeros(len(users.tokens) + 1)
     early = moments < from_ms
     np.maximum.at(before, silence[early], risks[early])
@@ -72,37 +73,50 @@ def risk_peaks(
     return Peaks(before[asked], reached[asked], weeks, users.users / histories.users)
 
 
-def _drawn(histories: Histories, seed: int) -> Histories:
+def drawn(histories: Histories, seed: int) -> Histories:
     """Users with about :data:`_MOST_EVENTS` events; all where there are no more."""
     if len(histories.tokens) <= _MOST_EVENTS:
         return histories
     share = _MOST_EVENTS / len(histories.tokens)
-    drawn = np.random.default_rng(seed).random(histories.users) < share
+    kept = np.random.default_rng(seed).random(histories.users) < share
     lengths = np.diff(histories.starts)
-    starts = np.concatenate([[0], np.cumsum(lengths[drawn])])
-    return histories._replace(tokens=histories.tokens[np.repeat(drawn, lengths)], starts=starts)
+    starts = np.concatenate([[0], np.cumsum(lengths[kept])])
+    return histories._replace(tokens=histories.tokens[np.repeat(kept, lengths)], starts=starts)
 
 
-def _questions(
-    histories: Histories, task: Task, from_ms: int, silence_grid_ms: npt.NDArray[np.int64]
+def moments_asked(
+    histories: Histories,
+    until_ms: int,
+    from_ms: int,
+    longest_ms: int,
+    silence_grid_ms: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Events, and moments (epoch ms) after them before the user's next event, ``[questions]`` each."""
-    silences = np.concatenate([[0], silence_grid_ms[silence_grid_ms < task.horizon_ms]])
-    recent = np.flatnonzero(histories.times >= from_ms - task.horizon_ms)
-    following = np.append(histories.times[1:], 0)
-    following[histories.starts[1:] - 1] = task.until_ms
+    """Events, and moments (epoch ms) after them before the user's next event, ``[questions]`` each.
+
+    At silences below ``longest_ms``, of the events so long before ``from_ms`` and of all later ones.
+    """
+    silences_ms = np.concatenate([[0], silence_grid_ms[silence_grid_ms < longest_ms]])
+    recent = np.flatnonzero(histories.times >= from_ms - longest_ms)
+    following = following_times(histories, until_ms)[recent]
     # What the shop does interrupts no silence.
-    moments = histories.silent_since()[recent, np.newaxis] + silences
-    asked = (histories.times[recent, np.newaxis] <= moments) & (moments < following[recent, np.newaxis])
+    moments = histories.silent_since()[recent, np.newaxis] + silences_ms
+    asked = (histories.times[recent, np.newaxis] <= moments) & (moments < following[:, np.newaxis])
     asked[:, 0] &= histories.tokens["type"][recent] != PURCHASE
     row, step = np.nonzero(asked)
     return recent[row], moments[row, step].astype(np.float64)
 
 
-def _silences(histories: Histories, task: Task) -> npt.NDArray[np.int64]:
+def following_times(histories: Histories, until_ms: int) -> npt.NDArray[np.int64]:
+    """Time of the user's next event after each one, ``until_ms`` after the last, ``[events]``."""
+    following = np.append(histories.times[1:], 0)
+    following[histories.starts[1:] - 1] = until_ms
+    return following
+
+
+def silences(histories: Histories, churn_types: ChurnTypes) -> npt.NDArray[np.int64]:
     """Number of the silence that each event belongs to: events up to the next of the churn kind share one."""
     purchases = histories.tokens["type"] == PURCHASE
-    begins = purchases if task.churn_types == "purchase" else are_actions(histories.tokens)
+    begins = purchases if churn_types == "purchase" else are_actions(histories.tokens)
     begins[histories.starts[:-1]] = True
     return np.cumsum(begins, dtype=np.int64)
 

@@ -8,9 +8,10 @@ from msgspec import Meta, Struct
 
 from schemas.bundle.bands import Amount, BandAlerts, BandAmounts
 
-LossMethod = Literal["decline", "absence", "spend"]
-"""How a customer's expected loss is found. The usual spend of the window times the probability of a decline,
-or of absence; or the usual spend less what is expected to be spent.
+LossMethod = Literal["absence", "decline", "spend"]
+"""How a customer's expected loss is found, the simplest first. The usual spend of the window times the
+probability of absence, which every bundle knows, or of a decline; or the usual spend less what is expected to
+be spent.
 """
 
 

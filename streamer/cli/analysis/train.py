@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.errors import ConfigurationError
 from streamer.cli import INTERRUPTED
-from streamer.cli.analysis.training_tables import ablation_table, fold_table
+from streamer.cli.analysis.training_tables import ablation_table, decline_lines, fold_table
 from streamer.cli.interruptible import interruptible
 from streamer.cli.left_out import counted_rows
 from streamer.cli.settings_option import settings_option
@@ -51,11 +51,11 @@ from streamer.settings.time_zone import calendar_of
 )
 @click.option(
     "--definition",
-    type=click.Choice(["absence", "decline"]),
-    default="absence",
+    type=click.Choice(["decline", "absence"]),
+    default="decline",
     show_default=True,
-    help="Who is being lost: who stays away for the horizon, or also who comes on fewer than half of the "
-    "usual days within the window.",
+    help="Who is being lost: who comes on fewer than half of the usual days within the window, or who stays "
+    "away for the horizon.",
 )
 @click.option(
     "--window",
@@ -75,7 +75,7 @@ from streamer.settings.time_zone import calendar_of
     "--alerts-a-week",
     type=click.FloatRange(min=0, min_open=True),
     help="Lay the default bands so that so many alerts a week reach watch, half of them high, a quarter "
-    "critical.  [default: 2 for every 100 active users]",
+    "critical; of decline each customer counts once.  [default: 2 for every 100 active users]",
 )
 @click.option(
     "--profile",
@@ -161,6 +161,8 @@ def command(
         f"Brier {figures['validation_brier']:.3f} on {figures['validation_n']:,.0f} validation questions; "
         f"{seconds:.0f} s"
     )
+    for line in decline_lines(manifest):
+        click.echo(line)
     for line in ablation_table(manifest.ablation):
         click.echo(line)
     by_fold = [{"n": fold.questions, **fold.figures} for fold in done]
@@ -173,10 +175,12 @@ def command(
         "seconds": round(seconds, 1),
         "variant": manifest.variant,
         "interrupted": manifest.interrupted,
+        "definition": manifest.definition,
         "left_out": counts.figures(),
     }
+    loss = msgspec.to_builtins(manifest.expected_loss)
     ablation = [msgspec.to_builtins(one) for one in manifest.ablation]
-    write_report(report, {**made, **figures, "ablation": ablation, "folds": by_fold})
+    write_report(report, {**made, **figures, "expected_loss": loss, "ablation": ablation, "folds": by_fold})
     if not interruption.requested:
         return 0
     what = "with the best so far" if manifest.interrupted else "after the bundle was complete"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from schemas.bundle.manifest import VariantFigures
+from schemas.bundle.manifest import Manifest, VariantFigures
 
 FIGURES = ("auroc", "pr_auc", "log_loss", "brier", "ece")
 
@@ -15,6 +15,23 @@ def ablation_table(ablation: Sequence[VariantFigures]) -> Iterator[str]:
     for one in ablation:
         values = [f"{getattr(one, name):.4f}" for name in FIGURES]
         yield _line(one.variant, [*values, f"{one.behind:.4f} ± {one.behind_error:.4f}"])
+
+
+def decline_lines(manifest: Manifest) -> Iterator[str]:
+    """How well decline is foretold, and how losses are found; nothing for a bundle of absence."""
+    if manifest.definition == "absence":
+        return
+    auroc, n = (manifest.metrics[f"validation_decline_{name}"] for name in ("auroc", "n"))
+    yield f"decline within {manifest.risk_days:g} days: AUROC {auroc:.3f} on {n:,.0f} validation questions"
+    loss = manifest.expected_loss
+    if loss is None:
+        yield "expected loss: none, as the events have no amounts; alerts go by the probability of a decline"
+        return
+    yield f"expected loss: by {loss.method}, times {loss.scale:g}"
+    if loss.methods:
+        yield _line("method", ["shortfall", "behind"])
+        for one in loss.methods:
+            yield _line(one.method, [f"{one.shortfall:,.2f}", f"{one.behind:,.2f} ± {one.behind_error:,.2f}"])
 
 
 def fold_table(folds: Sequence[Mapping[str, float]]) -> Iterator[str]:

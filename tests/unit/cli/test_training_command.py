@@ -46,9 +46,12 @@ def train(shop: Path, out: Path, *options: str) -> int:
     return run(["train", str(shop), "--out", str(out), "--train-until", "2017-07-01", *options])
 
 
-def test_a_bundle_is_made_and_the_same_seed_makes_the_same(shop: Path, tmp_path: Path) -> None:
+def test_a_bundle_is_made_and_the_same_seed_makes_the_same(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     report = tmp_path / "report.json"
     assert train(shop, tmp_path / "one", "--horizon", "14d", "--report", str(report)) == 0
+    said = capsys.readouterr().out
     assert train(shop, tmp_path / "two", "--horizon", "14d") == 0
     first, second = load_bundle(tmp_path / "one"), load_bundle(tmp_path / "two")
     assert first.sha256 == second.sha256
@@ -59,6 +62,28 @@ def test_a_bundle_is_made_and_the_same_seed_makes_the_same(shop: Path, tmp_path:
     assert 0 < manifest.band_edges.watch < manifest.band_edges.high < manifest.band_edges.critical < 1
     figures = json.loads(report.read_text())
     assert figures["validation_auroc"] == manifest.metrics["validation_auroc"] > 0.5
+    # Who comes less than usual is asked about where nothing else is said.
+    assert figures["definition"] == manifest.definition == "decline"
+    assert figures["validation_decline_auroc"] == manifest.metrics["validation_decline_auroc"]
+    assert manifest.expected_loss is not None
+    assert figures["expected_loss"] == json.loads(msgspec.json.encode(manifest.expected_loss))
+    assert "decline within 56 days: AUROC" in said
+    assert f"expected loss: by {manifest.expected_loss.method}, times" in said
+
+
+def test_who_stays_away_is_asked_about_on_demand(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    asked = ["--definition", "absence", "--horizon", "14d", "--report", str(report)]
+    assert train(shop, tmp_path / "out", *asked) == 0
+    manifest = load_bundle(tmp_path / "out").manifest
+    assert manifest.definition == "absence"
+    assert manifest.window_days is manifest.decline is manifest.expected_loss is None
+    assert "decline" not in capsys.readouterr().out
+    figures = json.loads(report.read_text())
+    assert figures["definition"] == "absence"
+    assert figures["expected_loss"] is None
 
 
 def test_time_zone_and_currency_are_those_of_the_settings(

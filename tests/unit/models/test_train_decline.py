@@ -5,20 +5,27 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from models.bundle.model_card import model_card
 from models.data.histories import Histories, collect
+from models.fit.loss_scale import HIGHEST, LOWEST
 from models.fit.shop_mean import STRENGTHS_DAYS, shop_mean_of
 from models.loop.epochs import Run
+from models.loop.progress import Interruption
+from models.selection.loss_method import METHODS
 from models.train_bundle import train_bundle
 from schemas.errors import ConfigurationError
 from schemas.event import Event
 from schemas.units import DAY_MS
+from streamer.core.model.features import features_at
+from streamer.core.model.reference import from_ages
 from streamer.inference.bundle import load_bundle
 from streamer.inference.risk_model import OnnxRiskModel
-from tests.tiny_training import DAYS, START_MS, TASK, shop
+from streamer.policy.file import load_policy
+from tests.tiny_training import DAYS, START_MS, TASK, Watch, shop, shop_events
 
 DECLINE = dataclasses.replace(TASK, definition="decline", window_ms=20 * DAY_MS)
 
@@ -44,6 +51,66 @@ def test_the_manifest_says_what_is_foretold(bundle: Path) -> None:
     assert 0.0 <= metrics["validation_decline_auroc"] <= 1.0
     assert metrics["validation_decline_brier"] < 0.5
     assert "Decline, fewer than half of the usual visit days within 20 days" in model_card(manifest)
+
+
+def test_the_manifest_says_what_alerts_go_by(bundle: Path) -> None:
+    manifest = load_bundle(bundle).manifest
+    assert manifest.definition == "decline"
+    assert manifest.window_days == manifest.risk_days == 20.0
+    loss = manifest.expected_loss
+    assert loss is not None
+    assert LOWEST <= loss.scale <= HIGHEST
+    assert [one.method for one in loss.methods] == list(METHODS)
+    assert min(one.behind for one in loss.methods) == 0.0
+    assert loss.alerts_a_week is not None
+    assert loss.alerts_a_week.watch >= loss.alerts_a_week.critical > 0.0
+    policy = load_policy(None, manifest, 0.0)
+    assert policy.alert_by == "loss"
+    assert policy.edges == (loss.edges.watch, loss.edges.high, loss.edges.critical)
+    card = model_card(manifest)
+    assert "fewer than half of the own usual days within the next 20 days" in card
+    assert "| expected loss | shortfall an alert | behind the best |" in card
+    assert f"Bands of it: watch from {loss.edges.watch:g}" in card
+
+
+def test_the_reference_is_the_decline_that_is_served_there(bundle: Path) -> None:
+    model = OnnxRiskModel(load_bundle(bundle), arena_users=8)
+    point = model.reference
+    assert point is not None
+    rows = from_ages(point.ages.reshape(1, -1))
+    features = features_at(rows, np.array([point.silence_ms]))
+    answers = model.query(point.hidden.reshape(1, -1).astype(np.float32), features)
+    assert answers.decline is not None
+    reference = model.bundle.manifest.reference
+    assert reference is not None
+    assert reference.probability == pytest.approx(float(answers.decline[0]), abs=2e-6)
+
+
+def test_without_amounts_alerts_go_by_the_probability(tmp_path: Path) -> None:
+    bare = [msgspec.structs.replace(event, value=None, items=()) for event in shop_events()]
+    made = train_bundle(collect(bare), DECLINE, "tiny", tmp_path / "out", Run())
+    manifest = load_bundle(tmp_path / "out").manifest
+    assert manifest == made.manifest
+    assert manifest.definition == "decline"
+    assert manifest.expected_loss is None
+    assert manifest.decline is not None
+    assert manifest.decline.usual.spend == 0.0
+    assert load_policy(None, manifest, 0.0).alert_by == "probability"
+    assert "xpected loss" not in model_card(manifest)
+
+
+@pytest.mark.parametrize("stage", ["first fit: query head", "final fit: query head"])
+def test_an_interrupted_training_gives_a_bundle_of_decline(tmp_path: Path, stage: str) -> None:
+    interruption = Interruption()
+    run = Run(Watch(stage, 0.5, interruption), interruption)
+    made = train_bundle(shop(), DECLINE, "tiny", tmp_path / "out", run)
+    manifest = load_bundle(tmp_path / "out").manifest
+    assert manifest == made.manifest
+    assert manifest.interrupted
+    assert manifest.definition == "decline"
+    assert manifest.expected_loss is not None
+    assert manifest.expected_loss.method == "decline"
+    assert manifest.expected_loss.methods == ()
 
 
 def test_decline_and_spend_are_asked_with_the_risk(bundle: Path) -> None:

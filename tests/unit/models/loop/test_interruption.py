@@ -70,7 +70,7 @@ class Command:
             write_events(file, sorted(shop_events(), key=lambda event: event.timestamp))
         until = format_timestamp(START_MS + DAYS * DAY_MS)
         arguments = ["train", str(file), "--out", str(self.out), "--train-until", until]
-        given = ["--churn-types", "any", "--horizon", "10d", "--active", "30d", *options]
+        given = ["--churn-types", "any", "--horizon", "10d", "--active", "30d", "--window", "20d", *options]
         self._process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(epochs), *arguments, *given],
             stdout=subprocess.PIPE,
