@@ -27,6 +27,7 @@ from streamer.core.model.features import features_at
 
 _TOLERANCE: Final = 1e-5
 _FP16_TOLERANCE: Final = 1e-3
+_AMOUNT_TOLERANCE: Final = 1e-4
 
 MOST_USERS: Final = 64
 
@@ -64,10 +65,12 @@ def differences(
 def tolerance(name: str) -> float:
     """What the graph ``name`` may differ by, relative to 1 + the magnitude in torch, as for golden vectors.
 
-    Over an arena in fp16 more: what differs in the last bit may be rounded to neighbouring numbers.
+    Over an arena in fp16 more: what differs in the last bit may be rounded to neighbouring numbers. More also
+    where amounts are told, which are exponentials of sums and multiply their rounding.
     """
-    in_fp16 = (ARENA_STEP_NAMES["fp16"], ARENA_REBUILD_NAMES["fp16"])
-    return _FP16_TOLERANCE if name in in_fp16 else _TOLERANCE
+    if name in (ARENA_STEP_NAMES["fp16"], ARENA_REBUILD_NAMES["fp16"]):
+        return _FP16_TOLERANCE
+    return _AMOUNT_TOLERANCE if name in (QUERY_NAME, ALERT_NAME) else _TOLERANCE
 
 
 def check_agreement(found: Mapping[str, float]) -> None:

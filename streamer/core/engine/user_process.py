@@ -238,9 +238,7 @@ class UserProcess:
             yield rank
             verdict = consider(alert_state, now._replace(granted=rank.granted), policy)
         explained = Explain(self.user_id, state, self.context.any_event_returns)
-        if any(
-            decision.action == "sent" and decision.transition != "resolved" for decision in verdict.decisions
-        ):
+        if any(one.action == "sent" and one.transition != "resolved" for one in verdict.decisions):
             yield explained
         self._put_out(state, moment, verdict.decisions, explained)
         self._set_deadline(state, verdict.again_ms)

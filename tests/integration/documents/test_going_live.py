@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-import math
 import os
 import random
 import re
@@ -29,8 +28,8 @@ from tests.integration.shop import Shop, wait_for
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "going-live.md"
 DAYS = 200
-DOUBT = 0.15
-"""In log odds: a crossing is noticed a little after the edge, as the curve is known at some silences only."""
+DOUBT = 0.05
+"""A share: a crossing is noticed a little after the edge, as the curve is known at some silences only."""
 
 
 def blocks() -> list[str]:
@@ -181,11 +180,14 @@ def levels(directory: Path, at_ms: int, level: Callable[[float], int]) -> dict[s
     out = directory / f"scores-{at_ms}.ndjson"
     arguments = ["score", str(directory / "history.parquet"), "--bundle", str(directory / "bundle")]
     assert run([*arguments, "--at", str(at_ms), "--out", str(out)]) == 0
-    risks = {score["user_id"]: score["risk"] for score in lines(out)}
-    return {user: level(risk) for user, risk in risks.items() if 0 < level(risk) == level(lowered(risk))}
+    losses = {
+        score["user_id"]: score["expected_loss"]
+        for score in lines(out)
+        if score["expected_loss"] is not None and score["overdue"] > 1.0 + DOUBT
+    }
+    return {user: level(loss) for user, loss in losses.items() if 0 < level(loss) == level(lowered(loss))}
 
 
-def lowered(risk: float) -> float:
-    """The lowest that a risk may have been."""
-    odds = math.exp(-DOUBT) * risk / (1.0 - risk)
-    return odds / (1.0 + odds)
+def lowered(loss: float) -> float:
+    """The lowest that an expected loss may have been."""
+    return loss * (1.0 - DOUBT)

@@ -109,7 +109,7 @@ def test_an_interrupted_training_gives_a_bundle_of_decline(tmp_path: Path, stage
     assert manifest.interrupted
     assert manifest.definition == "decline"
     assert manifest.expected_loss is not None
-    assert manifest.expected_loss.method == "decline"
+    assert manifest.expected_loss.method == "absence"
     assert manifest.expected_loss.methods == ()
 
 
