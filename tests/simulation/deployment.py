@@ -107,11 +107,10 @@ DECLINE_POLICIES = (
     Policy(
         edges=(0.3, 0.5, 0.7),
         horizon_ms=56 * DAY_MS,
-        least_overdue=1.7,
+        least_overdue=1.3,
         cooldown_ms=0,
         weekly_cap=9,
         least_active_days=1,
-        daily_budget=1,
         raise_dwell_ms=6 * HOUR_MS,
     ),
 )
