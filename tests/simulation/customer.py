@@ -150,10 +150,19 @@ class Terms(NamedTuple):
             for sums in self._curve_sums(customer)
         )
 
-    def levels(self, signal: float) -> range:
-        """How many bands' edges ``signal`` has reached, as far as one can tell."""
-        low, high = (self._level(each) for each in (signal - slack(signal), signal + slack(signal)))
-        return range(low, high + 1)
+    def is_level_of(self, customer: Customer, decision: Decision) -> bool:
+        """Whether the decision's band is that of the signal: of an amount, as far as one can tell."""
+        if not self.by_loss:
+            return decision.level == self._level(decision.risk)
+        signal = self.signal(customer, decision.decided_ms)
+        lowest, highest = (self._level(each) for each in (signal - slack(signal), signal + slack(signal)))
+        return lowest <= decision.level <= highest
+
+    def is_below(self, edge: float, customer: Customer, decision: Decision) -> bool:
+        """Whether the signal is below ``edge``: of an amount, as far as one can tell."""
+        if not self.by_loss and not self.is_unknown(customer):
+            return decision.risk < edge
+        return self.signal(customer, decision.decided_ms) < edge + slack(edge)
 
     def _level(self, signal: float) -> int:
         return sum(signal >= edge for edge in self.rules.policy.edges) if signal >= self.raise_edge else 0

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
-from tests.simulation.customer import SLACK, SLACK_MS, Alert, Customer, Terms, is_near, slack
+from tests.simulation.customer import SLACK, SLACK_MS, Alert, Customer, Terms, is_near
 from tests.simulation.traffic import Delivery
 
 
@@ -71,7 +71,7 @@ def check_suppressed(terms: Terms, customer: Customer, decision: Decision) -> No
         assert history.visit_days >= policy.least_active_days
         assert now_ms - history.last_ms < policy.horizon_ms
         return
-    assert decision.level in terms.levels(terms.signal(customer, now_ms))
+    assert terms.is_level_of(customer, decision)
     check_overdue(terms, customer, now_ms)
 
 
@@ -96,8 +96,7 @@ def check_resolve(terms: Terms, customer: Customer, alert: Alert, decision: Deci
         assert decision.reason == "recovered"
         if not terms.rules.any_event_returns:
             check_risk(terms, customer, decision)
-            leave = terms.leave_edge(1)
-            assert terms.signal(customer, now_ms) < leave + slack(leave)
+            assert terms.is_below(terms.leave_edge(1), customer, decision)
 
 
 def check_return(

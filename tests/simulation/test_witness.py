@@ -7,11 +7,12 @@ import pytest
 
 from schemas.units import DAY_MS, HOUR_MS, SECOND_MS
 from streamer.core.alerts.policy import Policy
+from streamer.core.engine import user_process
 from streamer.core.engine.partition import Rules
 from streamer.core.user_state import UserState, decode_state
 from streamer.testing import PartitionDriver
 from tests.simulation.customer import Terms
-from tests.simulation.models import ABSENCE_MODELS
+from tests.simulation.models import ABSENCE_MODELS, Declining, Fading
 from tests.simulation.traffic import START_MS, Log, Visit
 from tests.simulation.witness import Witness
 
@@ -19,6 +20,10 @@ POLICY = Policy(edges=(0.7, 0.8, 0.9), horizon_ms=90 * DAY_MS)
 RISING, _, COUNTING = (
     Terms(Rules(POLICY, any_event_returns=False, partitions=1), model) for model in ABSENCE_MODELS
 )
+BY_LOSS = Policy(
+    edges=(1.0, 2.0, 3.0), horizon_ms=56 * DAY_MS, alert_by="loss", least_overdue=2.0, hysteresis=0.1
+)
+DECLINING = Terms(Rules(BY_LOSS, any_event_returns=False, partitions=1), Declining("purchase"))
 TOO_OLD = Visit(0, 0, "view", late_ms=50 * DAY_MS)
 USER = "1-0"
 
@@ -62,6 +67,9 @@ def of(terms: Terms, **changed: object) -> Terms:
     """The same with another policy in ``changed``."""
     policy = msgspec.structs.replace(terms.rules.policy, **changed)
     return terms._replace(rules=terms.rules._replace(policy=policy))
+
+
+FADING = of(DECLINING._replace(model=Fading("purchase")), edges=(1.0, 2.0, 108.0), hysteresis=0.04)
 
 
 def test_a_curve_outlasts_rules_that_returned_before_it_was_renewed() -> None:
@@ -141,3 +149,55 @@ def test_what_a_late_event_says_just_before_midnight_may_be_heard_just_after() -
     assert [d.transition for d in shop.worker.decisions if d.action == "sent"] == []
     shop.consume(after_ms=DAY_MS)
     assert [d.decided_ms for d in shop.worker.decisions if d.action == "sent"] == [START_MS + DAY_MS]
+
+
+def shop_of_a_buyer(terms: Terms) -> Shop:
+    """Its user has bought so much that there is much to lose long before the usual gap is over."""
+    shop = Shop(terms)
+    shop.consume(*[Visit(5 * DAY_MS, 0, "purchase")] * 15)
+    return shop
+
+
+def pass_days(shop: Shop, days: int) -> None:
+    for _ in range(days):
+        shop.consume(after_ms=DAY_MS)
+
+
+def test_who_is_on_time_is_raised_when_no_longer_on_time() -> None:
+    shop = shop_of_a_buyer(DECLINING)
+    pass_days(shop, 30)
+    raised = [d for d in shop.worker.decisions if d.transition == "raised"][-1]
+    assert raised.usual is not None
+    assert 0 <= raised.usual.overdue - 2.0 < 1 / raised.usual.gap_days, (
+        "within the day that a tick finds late"
+    )
+    assert raised.level == 3
+
+
+@pytest.mark.parametrize(
+    ("overdue_ms", "fault"),
+    [(0, "alarmed about who is on time"), (START_MS + 100 * DAY_MS, "silence was not noticed")],
+)
+def test_the_witness_objects_to_another_idea_of_overdue(
+    monkeypatch: pytest.MonkeyPatch, overdue_ms: int, fault: str
+) -> None:
+    monkeypatch.setattr(user_process, "overdue_ms_of", lambda *_: overdue_ms)
+    with pytest.raises(AssertionError, match=fault):
+        pass_days(shop_of_a_buyer(DECLINING), 24)
+
+
+def test_a_band_is_left_a_share_below_its_edge() -> None:
+    shop = shop_of_a_buyer(FADING)
+    pass_days(shop, 60)
+    assert [d.transition for d in shop.worker.decisions][-1] == "deescalated"
+
+
+@pytest.mark.parametrize("share", [0.005, 0.5])
+def test_the_witness_objects_to_bands_left_at_another_share(
+    monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr(
+        Policy, "leave_edges", property(lambda policy: [e * (1 - share) for e in policy.edges])
+    )
+    with pytest.raises(AssertionError):
+        pass_days(shop_of_a_buyer(FADING), 60)

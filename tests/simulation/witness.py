@@ -13,7 +13,7 @@ from schemas.units import DAY_MS, HOUR_MS
 from streamer.core.alerts.decisions import Decision
 from streamer.core.erasure import Erasure
 from tests.simulation.completeness import Since, check_competed, check_moment, check_nothing_missing, competes
-from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms, slack
+from tests.simulation.customer import SLACK, Alert, Batch, Customer, Terms
 from tests.simulation.rules_of_alerts import (
     check_raise,
     check_resolve,
@@ -189,7 +189,7 @@ class Witness:
         assert alert is None or (alert.action == "backfill" and not backfill), "one open episode a user"
         check_risk(self.terms, customer, decision)
         assert decision.level > 0
-        assert decision.level in self.terms.levels(self.terms.signal(customer, decision.decided_ms))
+        assert self.terms.is_level_of(customer, decision)
         check_raise(self.terms, customer, decision)
         free = policy.daily_budget is None and customer.closed_ms is None
         noticed_ms = decision.decided_ms - policy.raise_dwell_ms
@@ -241,11 +241,10 @@ class Witness:
             backfill = past and alert.action == "backfill"
             assert backfill or not batch.held, "an escalation waits while the partition lags"
             assert decision.level > alert.level
-            assert decision.level in self.terms.levels(self.terms.signal(customer, decision.decided_ms))
+            assert self.terms.is_level_of(customer, decision)
         else:
             assert 0 < decision.level < alert.level
-            leave = self.terms.leave_edge(alert.level)
-            assert self.terms.signal(customer, decision.decided_ms) < leave + slack(leave)
+            assert self.terms.is_below(self.terms.leave_edge(alert.level), customer, decision)
             self.seen[f"deescalated by {policy.alert_by}"] += 1
         alert.level = decision.level
 
