@@ -53,13 +53,13 @@ def decline_terms(manifest: Manifest) -> DeclineTerms | None:
 def expected_loss(answers: Answers, usual_spend: Floats, terms: DeclineTerms) -> Floats:
     """Money ``[queries]`` that is expected to be lost within the window; NaN where nothing is usual.
 
-    ``usual_spend`` ``[queries]``: a day. Of single precision, so that curves keep it to the bit. Below 0 for
-    whom more is expected than usual.
+    ``usual_spend`` ``[queries]``: a day. Never more than is usual, and below 0 for whom more is expected. Of
+    single precision, so that curves keep it to the bit.
     """
     if terms.loss is None:
         return np.full(len(usual_spend), np.nan)
     usual = usual_spend * (terms.window_ms / DAY_MS)
-    loss = terms.loss.scale * _unscaled(answers, usual, terms.loss.method)
+    loss = np.minimum(terms.loss.scale * _unscaled(answers, usual, terms.loss.method), usual)
     return loss.astype(np.float32).astype(np.float64)
 
 

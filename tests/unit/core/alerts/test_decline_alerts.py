@@ -257,5 +257,7 @@ def test_the_three_ways_to_expect_a_loss(method: LossMethod, loss: float) -> Non
     assert shop is not None
     terms = DeclineTerms(56 * DAY_MS, shop.shop, "purchase", LossTerms(method, 0.5))
     assert expected_loss(answers, np.array([1.0]), terms).tolist() == [loss]
+    beyond = terms._replace(loss=LossTerms(method, 9.0))
+    assert expected_loss(answers, np.array([1.0]), beyond).tolist() == [56.0], "never more than is usual"
     assert np.isnan(expected_loss(answers, np.array([np.nan]), terms)).all()
     assert np.isnan(expected_loss(answers, np.array([1.0]), terms._replace(loss=None))).all()
