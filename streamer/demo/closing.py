@@ -8,7 +8,12 @@ from streamer.demo.judgement.evaluation import Confrontation
 from streamer.demo.judgement.lost import Lost
 from streamer.demo.judgement.report import Report
 from streamer.demo.wording.figures import money, percent
-from streamer.demo.wording.verdict import confrontation_in_words, evaluation_in_words, lost_in_words
+from streamer.demo.wording.verdict import (
+    bands_in_words,
+    confrontation_in_words,
+    evaluation_in_words,
+    lost_in_words,
+)
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -26,7 +31,7 @@ def closing_of(report: Report) -> Closing:
     lines = evaluation_in_words(evaluation)
     if lost is None:
         figures += _alerts_by_absence(report.confrontation)
-        lines += confrontation_in_words(report.confrontation)
+        lines += [*bands_in_words(evaluation), *confrontation_in_words(report.confrontation)]
     else:
         figures = [*_spending(lost), *figures]
         lines = [*lost_in_words(lost), *lines]

@@ -108,7 +108,9 @@ class Backtest:
         Whoever is above the edge already when the bands come into force, a horizon and a cooldown before the
         period, has his alert then.
         """
-        replay = self._from(name, model, policy, policy.horizon_ms)
+        replay = self._from(
+            name, model, policy, self._period.from_ms - policy.horizon_ms - policy.cooldown_ms
+        )
 
         def trial(watch: float) -> tuple[int, list[Decision]]:
             decisions = replay(watch)
@@ -120,10 +122,11 @@ class Backtest:
     def of_list(self, name: str, alerts: AlertList, alerts_a_week: float) -> BacktestRow:
         """As :meth:`of_budget`, counting each customer's first raise alone, for a judgement by decline.
 
-        The bands come into force a window and a cooldown before the period, for each list alike.
+        The bands come into force with the period, for each list alike: whoever is above the edge by then has
+        his alert then.
         """
         assert self._decline is not None
-        replay = self._from(name, alerts.model, alerts.policy, self._decline.terms.window_ms)
+        replay = self._from(name, alerts.model, alerts.policy, self._period.from_ms)
 
         def trial(watch: float) -> tuple[int, list[Decision]]:
             decisions = replay(watch)
@@ -133,13 +136,12 @@ class Backtest:
         return self._row(name, watch, decisions)
 
     def _from(
-        self, name: str, model: RiskModel, policy: Policy, before_ms: int
+        self, name: str, model: RiskModel, policy: Policy, start_ms: int
     ) -> Callable[[float], list[Decision]]:
-        """Decisions of bands from an edge on, in force from ``before_ms`` and a cooldown before the period.
+        """Decisions of bands from an edge on, in force from ``start_ms`` on.
 
         What lies before that is replayed once, without bands.
         """
-        start_ms = self._period.from_ms - before_ms - policy.cooldown_ms
         events = self._until_judged(policy)
         first = next((i for i, event in enumerate(events) if event.record_ms >= start_ms), len(events))
         before, after = events[:first], events[first:]

@@ -55,10 +55,18 @@ def evaluation_in_words(evaluation: Evaluation) -> list[str]:
         f"On {evaluation.at[:10]} {evaluation.n:,} households had shopped in the last "
         f"{evaluation.active_days:g} days; {percent(evaluation.base_rate)} of them then stayed away for "
         f"{evaluation.horizon_days:g} days.",
-        f"Risk ranks who stays away with AUROC {evaluation.auroc:.3f} "
+        f"The risk of absence ranks who stays away with AUROC {evaluation.auroc:.3f} "
         f"(Brier {evaluation.brier:.3f}, calibration error {evaluation.ece:.3f}).",
+    ]
+
+
+def bands_in_words(evaluation: Evaluation) -> list[str]:
+    """What the bands of absence say of the same households; nothing where nobody was asked about."""
+    if evaluation.n == 0:
+        return []
+    return [
         f"Of those whose risk was in a band that day, {percent(evaluation.precision)} stayed away "
-        f"(precision): {percent(evaluation.recall)} of all who did (recall; F1 {evaluation.f1:.2f}).",
+        f"(precision): {percent(evaluation.recall)} of all who did (recall; F1 {evaluation.f1:.2f})."
     ]
 
 
