@@ -11,6 +11,7 @@ import pytest
 from models.baselines.alerts import fit_baselines
 from schemas.errors import ConfigurationError
 from schemas.event import Event
+from schemas.timestamps import format_timestamp
 from schemas.units import DAY_MS
 from streamer.analysis.backtest.budget import edge_for, with_watch_edge
 from streamer.analysis.backtest.judgement import Period, judge
@@ -21,6 +22,7 @@ from streamer.core.alerts.decisions import Decision, Reason, Transition
 from streamer.core.alerts.policy import Policy
 from streamer.data.files import write_events
 from streamer.testing.fixed_model import FixedModel
+from tests.tiny_training import START_MS, Watch, shop_events, train
 
 START = 1_483_228_800_000
 HORIZON_DAYS = 10
@@ -167,13 +169,15 @@ def test_a_period_without_outcomes_is_refused() -> None:
 
 
 def test_the_command_reports_what_it_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_events(tmp_path / "shop.ndjson", shop(60))
+    train(tmp_path / "bundle", Watch())
+    write_events(tmp_path / "shop.ndjson", sorted(shop_events(), key=lambda event: event.timestamp))
     report = tmp_path / "report.json"
-    bundle = str(Path("streamer/demo/bundle"))
-    command = ["backtest", str(tmp_path / "shop.ndjson"), "--bundle", bundle, "--from", "2017-04-15"]
-    assert run([*command, "--alerts-a-week", "2", "--report", str(report)]) == 0
+    begin = format_timestamp(START_MS + 80 * DAY_MS)
+    files = [str(tmp_path / "shop.ndjson"), "--bundle", str(tmp_path / "bundle")]
+    assert run(["backtest", *files, "--from", begin, "--alerts-a-week", "2", "--report", str(report)]) == 0
     figures = json.loads(report.read_text())
     assert [row["alerts"] for row in figures["rows"]] == ["policy", "bundle", "recency", "rfm"]
+    assert {row["shortfall"] for row in figures["rows"]} == {None}, "a bundle of absence knows of no usual"
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown[1:]] == ["alerts", "policy", "bundle", "recency", "rfm"]
     assert f"{figures['rows'][3]['judgement']['precision']:.3f}" in shown[-1]
