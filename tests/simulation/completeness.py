@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from schemas.units import DAY_MS, HOUR_MS
-from tests.simulation.customer import SLACK_MS, Batch, Customer, Terms, slack
+from tests.simulation.customer import SLACK_MS, Batch, Customer, Terms
 
 
 class Since(NamedTuple):
@@ -42,7 +42,7 @@ def due_since(terms: Terms, customer: Customer, now_ms: int, since: Since) -> in
     if level == len(policy.edges):
         return None
     edge = max(policy.edges[level], terms.raise_edge)
-    edge += slack(edge)
+    edge += terms.slack(edge)
     if now_ms < last_ms or terms.signals(customer, now_ms)[0] < edge:
         return None
     reached = (
@@ -89,13 +89,13 @@ def check_moment(terms: Terms, customer: Customer, noticed_ms: int) -> None:
     if not before or abs(noticed_ms - terms.overdue_ms(customer)) <= SLACK_MS:
         return
     edge = terms.raise_edge
-    assert terms.signals(customer, noticed_ms)[1] >= edge - slack(edge), "noticed before it was so"
+    assert terms.signals(customer, noticed_ms)[1] >= edge - terms.slack(edge), "noticed before it was so"
     after = next((silence for silence in grid if silence >= silence_ms), silence_ms)
     earlier_ms = noticed_ms - max((after - before[-1]) // 4, 2_000)
     # Who was above it at the step before, and on time, would have been noticed when no longer on time.
-    assert terms.signals(customer, last_ms + before[-1])[0] < edge + slack(edge), "a grid step late"
+    assert terms.signals(customer, last_ms + before[-1])[0] < edge + terms.slack(edge), "a grid step late"
     if earlier_ms > last_ms and earlier_ms >= terms.overdue_ms(customer):
-        assert terms.signals(customer, earlier_ms)[0] < edge + slack(edge), "noticed late"
+        assert terms.signals(customer, earlier_ms)[0] < edge + terms.slack(edge), "noticed late"
 
 
 def _check_unknown(terms: Terms, customer: Customer, horizon_ms: int, since: Since) -> None:
@@ -134,7 +134,7 @@ def _check_left(terms: Terms, customer: Customer, horizon_ms: int, since: Since)
     if alert is None or not lasted:
         return
     leave = terms.leave_edge(alert.level)
-    leave -= slack(leave)
+    leave -= terms.slack(leave)
     begun_ms = max(alert.changed_ms, customer.told_ms, since.settled_ms)
     if last_ms + lasted[-1] >= begun_ms and terms.signals(customer, horizon_ms)[1] < leave:
         signals = [terms.signals(customer, last_ms + s)[1] for s in looked_at if s >= lasted[-1]]

@@ -15,7 +15,10 @@ from tests.simulation.models import Foretold, SimulatedModel
 from tests.simulation.traffic import Delivery
 
 SLACK = 1e-5
-"""Features are 32-bit, and the witness computes with 64. Of amounts above 1 it is a share."""
+"""Features are 32-bit, and the witness computes with 64."""
+
+SLACK_MONEY = 1e-4
+"""Of amounts, which may be small differences of large ones; above 10 it is :data:`SLACK` of them."""
 
 SLACK_MS = 2
 
@@ -144,28 +147,37 @@ class Terms(NamedTuple):
                 for at, risk in zip(moments, absence, strict=True)
             )
             and all(
-                is_near(self._signal(history, sums, at), -math.inf if math.isnan(signal) else signal)
+                self._is_signal(self._signal(history, sums, at), signal)
                 for at, signal in zip(moments, followed, strict=True)
             )
             for sums in self._curve_sums(customer)
         )
+
+    def slack(self, signal: float) -> float:
+        """How far what the core finds may be from ``signal``."""
+        return money_slack(signal) if self.by_loss else SLACK
 
     def is_level_of(self, customer: Customer, decision: Decision) -> bool:
         """Whether the decision's band is that of the signal: of an amount, as far as one can tell."""
         if not self.by_loss:
             return decision.level == self._level(decision.risk)
         signal = self.signal(customer, decision.decided_ms)
-        lowest, highest = (self._level(each) for each in (signal - slack(signal), signal + slack(signal)))
+        lowest, highest = (
+            self._level(each) for each in (signal - self.slack(signal), signal + self.slack(signal))
+        )
         return lowest <= decision.level <= highest
 
     def is_below(self, edge: float, customer: Customer, decision: Decision) -> bool:
         """Whether the signal is below ``edge``: of an amount, as far as one can tell."""
         if not self.by_loss and not self.is_unknown(customer):
             return decision.risk < edge
-        return self.signal(customer, decision.decided_ms) < edge + slack(edge)
+        return self.signal(customer, decision.decided_ms) < edge + self.slack(edge)
 
     def _level(self, signal: float) -> int:
         return sum(signal >= edge for edge in self.rules.policy.edges) if signal >= self.raise_edge else 0
+
+    def _is_signal(self, signal: float, found: float) -> bool:
+        return math.isnan(found) if signal == -math.inf else abs(found - signal) < self.slack(signal)
 
     def _signal(self, history: History, sums: Sums, now_ms: int) -> float:
         foretold = self.model.foretold(history, sums, now_ms)
@@ -179,11 +191,6 @@ class Terms(NamedTuple):
         return {sums for terms, sums in customer.curve_sums if terms == self}
 
 
-def slack(value: float) -> float:
-    """How far what the core finds may be from ``value``."""
-    return SLACK * max(1.0, abs(value)) if math.isfinite(value) else 0.0
-
-
-def is_near(value: float, other: float) -> bool:
-    """Whether the two are the same but for the core's precision."""
-    return value == other or abs(value - other) < slack(value)
+def money_slack(amount: float) -> float:
+    """How far an amount that the core finds may be from ``amount``."""
+    return max(SLACK_MONEY, SLACK * abs(amount)) if math.isfinite(amount) else 0.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from hashlib import sha256
 
 from schemas.units import DAY_MS
 from streamer.core.alerts.decisions import Decision
-from tests.simulation.customer import SLACK, SLACK_MS, Alert, Customer, Terms, is_near
+from tests.simulation.customer import SLACK, SLACK_MS, Alert, Customer, Terms, money_slack
 from tests.simulation.traffic import Delivery
 
 
@@ -27,10 +28,12 @@ def check_risk(terms: Terms, customer: Customer, decision: Decision) -> None:
     if usual is None or told is None or decision.loss is None or expected.loss is None:
         assert decision.next_purchase_ms is None
         return
-    assert is_near(decision.loss, expected.loss), f"loss {decision.loss}, not {expected.loss}"
+    away = abs(decision.loss - expected.loss)
+    assert away < money_slack(expected.loss), f"loss {decision.loss}, not {expected.loss}"
     overdue = (decision.decided_ms - usual.last_ms) / DAY_MS / usual.gap_days
     figures = (usual.visit_days, usual.spend, usual.gap_days, overdue)
-    assert all(is_near(*pair) for pair in zip(told, figures, strict=True)), f"usual {told}, not {figures}"
+    for found, figure in zip(told, figures, strict=True):
+        assert math.isclose(found, figure, rel_tol=SLACK, abs_tol=SLACK), f"usual {told}, not {figures}"
     assert decision.next_purchase_ms is not None
     assert abs(decision.next_purchase_ms - usual.overdue_ms(1.0)) <= SLACK_MS
 
