@@ -14,7 +14,13 @@ from streamer.core.user_state import UserState, decode_state
 TOLERANCE: Final = 1e-5
 """Absolute below 1, relative above."""
 
-_PACKED: Final = {"base": np.float64, "running": np.float64, "curve": np.float64, "hidden": np.float32}
+_PACKED: Final = {
+    "base": np.float64,
+    "running": np.float64,
+    "curve": np.float32,
+    "signal_curve": np.float32,
+    "hidden": np.float32,
+}
 
 
 def is_close(one: Any, other: Any) -> bool:

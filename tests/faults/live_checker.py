@@ -31,8 +31,8 @@ from tests.faults.live_reference import Claim, LiveExpected, Seen
 from tests.faults.progress import Sample
 from tests.faults.reading import Row
 
-RISK_SLACK = 0.02
-"""Between two steps of the silence grid the risk of an alert is that of a line drawn between them."""
+SLACK = 0.05
+"""A share: between two steps of the silence grid what alerts go by is a line drawn between them."""
 
 BY_EVENTS = ("ring", "base", "running", "time_before_ring", "placed", "hidden", "model", "offset")
 """Parts of a user's state that follow from the user's events alone, whatever was decided when."""
@@ -118,12 +118,10 @@ def _check_claims(
     for row, alert in alerts:
         if alert.type not in UPWARDS:
             continue
-        risk = expected.risks.get(_claim(alert))
+        signal = expected.signals.get(_claim(alert))
         edge = edges[BANDS.index(alert.data.band)]
-        if risk is None or risk < edge - RISK_SLACK:
-            what = (
-                f"alert {alert.id} of {alert.subject} says {alert.data.risk.probability}, the risk was {risk}"
-            )
+        if signal is None or signal < edge * (1.0 - SLACK):
+            what = f"alert {alert.id} of {alert.subject} is {alert.data.band}, what it goes by was {signal}"
             yield Finding("false_alert", partition, what, at_ms=row.timestamp_ms)
 
 
@@ -164,7 +162,8 @@ def _check_open(
         wanted = after.get(user)
         if wanted != before.get(user):
             continue  # It changed while the workers were being stopped.
-        # Whoever was at risk when the newest event came, and no more a moment later, may be seen either way.
+        # Whoever was in a band when the newest event came, and no more a moment later, may be seen either
+        # way.
         level = sum(expected.now[user] >= edge for edge in edges)
         data = newest.get(user)
         found = data.band if data is not None and data.status == "open" else None

@@ -6,6 +6,7 @@ from the events alone is the same, and so is, under a policy without memory, whi
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from schemas.wire.encoding import encode_event
 from schemas.wire.wire_format import content_type_of
 from streamer.core.engine.batch_scoring import answer_risks
 from streamer.core.engine.model_requests import RiskAt
+from streamer.core.engine.stakes import overdue_ms_of
 from streamer.core.user_state import decode_state
 from streamer.inference.bundle import load_bundle
 from streamer.settings.loading import load_settings
@@ -54,16 +56,16 @@ class Seen(NamedTuple):
 
 class LiveExpected(NamedTuple):
     """``bands``: each user's open band (``None`` for none) by the beginning and by the end of the stop.
-    ``now``: each user's risk by its end.
+    ``now``: what each user's alert goes by by its end.
 
-    ``table``: the users' states from their events. ``risks``: the true risk of each claim. ``events``: those
-    that were applied, in order.
+    ``table``: the users' states from their events. ``signals``: what alerts go by at each claim, in truth.
+    ``events``: those that were applied, in order.
     """
 
     table: dict[str, bytes]
     bands: tuple[dict[str, str | None], dict[str, str | None]]
     now: dict[str, float]
-    risks: dict[Claim, float]
+    signals: dict[Claim, float]
     events: list[Seen]
     dead_letters: list[Effect]
     counters: Counters
@@ -88,7 +90,7 @@ def expect_live_partition(
         asked[claim.offset].append(claim)
     table: dict[bytes, bytes] = {}
     scores: dict[bytes, bytes] = {}
-    risks: dict[Claim, float] = {}
+    signals: dict[Claim, float] = {}
     events: list[Seen] = []
     dead_letters: list[Effect] = []
     topics = {with_prefix(settings.topic_prefix, SCORES): scores}
@@ -99,7 +101,7 @@ def expect_live_partition(
         if (event := _event(row)) is not None:
             events.append(Seen(event.user_id, event.timestamp, row.offset))
         for claim in asked.get(row.offset, ()):
-            risks |= {claim: _risk(stage, table[claim.user_id.encode()], claim.at_ms)}
+            signals |= {claim: _signal(stage, table[claim.user_id.encode()], claim.at_ms)}
     status = decode_status(stage.status(partition, 0))
     assert status is not None
     counters = msgspec.convert(msgspec.to_builtins(status.counters), Counters)
@@ -112,16 +114,17 @@ def expect_live_partition(
         bands.append(
             {key.decode(): msgspec.json.decode(value, type=Score).band for key, value in scores.items()}
         )
-    now = {user: _risk(stage, stored, stopped_ms[1]) for user, stored in states.items()}
-    return LiveExpected(states, (bands[0], bands[1]), now, risks, events, dead_letters, counters)
+    now = {user: _signal(stage, stored, stopped_ms[1]) for user, stored in states.items()}
+    return LiveExpected(states, (bands[0], bands[1]), now, signals, events, dead_letters, counters)
 
 
-def _risk(stage: ScoringStage, stored: bytes, at_ms: int) -> float:
-    """A user's risk at a moment, or at the newest event if that is later."""
-    state = decode_state(stored)
-    request = RiskAt("", state, max(at_ms, state.last_ms))
-    answer_risks([request], stage.models.serving.model, "probability")
-    return request.state.risk
+def _signal(stage: ScoringStage, stored: bytes, at_ms: int) -> float:
+    """What a user's alert goes by at a moment, or at the newest event if that is later; 0 while on time."""
+    state, serving = decode_state(stored), stage.models.serving
+    now_ms, rules = max(at_ms, state.last_ms), serving.rules
+    answer_risks([RiskAt("", state, now_ms)], serving.model, rules.policy.alert_by)
+    overdue_ms = overdue_ms_of(state, rules.policy, rules.any_event_returns)
+    return 0.0 if math.isnan(state.signal) or now_ms < overdue_ms else state.signal
 
 
 def _event(row: Row) -> Event | None:

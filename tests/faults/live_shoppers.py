@@ -27,8 +27,8 @@ from streamer.testing import StageDriver
 from streamer.worker.run import build_stage
 from tests.faults.shoppers import MALFORMED, Sent
 
-HISTORY_DAYS: Final = 60
-KINDS: Final = ("purchase", "view", "add_to_cart", "remove_from_cart", "refund")
+HISTORY_DAYS: Final = 100
+KINDS: Final = ("purchase", "purchase", "view", "add_to_cart", "remove_from_cart", "refund")
 ROUNDS: Final = 4
 RETURN_SHARE: Final = 0.02
 LATE_SHARE: Final = 0.02

@@ -16,7 +16,9 @@ from schemas.wire.encoding import Headers, encode_event
 
 START_MS: Final = 1_483_228_800_000
 
-TYPES: Final = ("purchase", "purchase", "view", "add_to_cart", "remove_from_cart", "search", "refund")
+TYPES: Final = (*6 * ("purchase",), "view", "add_to_cart", "remove_from_cart", "search", "refund")
+"""Mostly purchases: only who has bought on four days has a usual, without which nobody is alarmed about."""
+
 MALFORMED: Final = (b"click!", b"", b"[1,2]", b'{"event_id":"e","user_id":"u","type":"purchase"}', b"\xff{")
 MESSAGE_PACK: Final = (("content-type", b"application/msgpack"),)
 
@@ -91,7 +93,7 @@ class Shoppers:
         self._users += 1
         draw = self._random
         lifetime_days = draw.expovariate(1 / 150)
-        return Shopper(self._name(self._users), draw.uniform(1, 9), now_ms + lifetime_days * DAY_MS)
+        return Shopper(self._name(self._users), draw.uniform(1, 5), now_ms + lifetime_days * DAY_MS)
 
     def _name(self, number: int) -> str:
         """An id that is found again wherever it is left: none begins or ends as another one does."""

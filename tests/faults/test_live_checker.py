@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.topics import ALERTS, DEAD_LETTERS, DECISIONS, SCORES
 from streamer.inference.bundle import load_bundle
+from streamer.policy.file import load_policy
 from streamer.settings.loading import load_settings
 from streamer.worker.run import build_stage
 from streamer.worker.stage.partition.partition_record import CLOCK_KEY
@@ -26,7 +27,7 @@ from tests.faults.live_shoppers import LiveShoppers
 from tests.faults.progress import Sample
 from tests.faults.reading import Row
 
-EDGES = load_bundle(DEMO_BUNDLE, "cpu", "fp32").manifest.band_edges
+EDGES = load_policy(None, load_bundle(DEMO_BUNDLE, "cpu", "fp32").manifest, 0.0).edges
 LATER_MS = 30_000
 
 
@@ -91,16 +92,14 @@ def copy() -> Observed:
 
 
 def kinds(observed: Observed, samples: list[Sample] | None = None) -> set[str]:
-    edges = (EDGES.watch, EDGES.high, EDGES.critical)
-    return {f.kind for f in check_live(0, observed, world().expected, samples or [], edges)}
+    return {f.kind for f in check_live(0, observed, world().expected, samples or [], EDGES)}
 
 
 def test_what_is_right_is_let_pass() -> None:
     observed, expected = world()
     assert len(observed.kept[ALERTS]) > 30
     assert any(band is not None for band in expected.bands[0].values())
-    edges = (EDGES.watch, EDGES.high, EDGES.critical)
-    assert list(check_live(0, observed, expected, [], edges)) == []
+    assert list(check_live(0, observed, expected, [], EDGES)) == []
 
 
 def test_an_alert_delivered_twice() -> None:

@@ -179,7 +179,7 @@ class Fading(OfDecline):
         days = (now_ms - history.last_ms) / DAY_MS
         risk = _logistic(-3.5 + 2.4 * math.log1p(days) - 0.12 * days + 4.0 * _emptied(history))
         spend = self.usual_spend(history, sums)
-        loss = None if spend is None else 1.25 * (spend - 30.0 * (1.0 - risk))
+        loss = None if spend is None else min(1.25 * (spend - 30.0 * (1.0 - risk)), spend)
         return Foretold(risk, _logistic(0.5 * math.log1p(days) - 2.0), loss)
 
 

@@ -91,9 +91,15 @@ def test_every_household_has_the_score_that_was_published(online: Online) -> Non
     assert set(users) == set(online.scores) == {event.user_id for event in online.events}
 
     moments = {user_id: parse_timestamp(score.scored_at) for user_id, score in online.scores.items()}
-    for scored in scores_at(users, moments, model, 28.0, any_event_returns=False):
+    days = bundle.manifest.risk_days
+    for scored in scores_at(users, moments, model, days, any_event_returns=False):
         published = online.scores[scored.user_id]
         assert scored.risk == pytest.approx(published.risk, abs=1e-5)
+        assert published.absence is not None
+        assert scored.absence == pytest.approx(published.absence.probability, abs=1e-5)
+        loss = published.expected_loss and published.expected_loss.amount
+        assert scored.expected_loss == (None if loss is None else pytest.approx(loss, abs=0.02, rel=1e-4))
+        assert scored.overdue == published.overdue
         assert scored.last_event_at == published.last_event_at
         assert scored.horizon_days == published.horizon_days
 
@@ -101,9 +107,9 @@ def test_every_household_has_the_score_that_was_published(online: Online) -> Non
     for step, silence_ms in enumerate(model.silence_grid_ms):
         watched = {user_id: users[user_id] for user_id, s in online.scores.items() if s.risk_curve}
         moments = {user_id: state.last_ms + silence_ms for user_id, state in watched.items()}
-        for scored in scores_at(watched, moments, model, 28.0, any_event_returns=False):
+        for scored in scores_at(watched, moments, model, days, any_event_returns=False):
             point = online.scores[scored.user_id].risk_curve[step]
-            assert scored.risk == pytest.approx(point.probability, abs=1e-5)
+            assert scored.absence == pytest.approx(point.probability, abs=1e-5)
             compared += 1
     assert compared > HOUSEHOLDS * 6
 
@@ -150,8 +156,8 @@ def test_the_command_gives_the_published_score_from_files_in_any_order(
     assert run(["score", *files, "--bundle", str(DEMO_BUNDLE), "--at", at, "--out", str(out)]) == 0
     rows = {str(row["user_id"]): row for row in read(out)}
     assert set(rows) == {event.user_id for event in events if event.timestamp < at_ms}
-    assert rows[score.user_id]["risk"] == pytest.approx(point.probability, abs=1e-5)
-    assert rows[score.user_id]["horizon_days"] == 28
+    assert float(rows[score.user_id]["absence"]) == pytest.approx(point.probability, abs=1e-5)
+    assert rows[score.user_id]["horizon_days"] == 56
     risks = [row["risk"] for row in rows.values()]
     assert risks == sorted(risks, reverse=True)
 
@@ -180,7 +186,8 @@ def test_without_a_file_a_table_is_shown_and_who_is_gone_is_not_in_it(
     arguments = ["score", str(tmp_path / "events.csv"), "--bundle", str(DEMO_BUNDLE), "--at", at]
     assert run(arguments) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["user_id", "risk", "horizon_days", "last_event_at"]
+    columns = ["user_id", "risk", "horizon_days", "last_event_at", "absence", "expected_loss", "overdue"]
+    assert header.split() == columns
     assert [row.split()[0] for row in rows] == ["there"]
 
 
