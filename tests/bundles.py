@@ -40,24 +40,40 @@ def rewrite(bundle: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     (bundle / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
 
 
+def _is_scalar(tensor: onnx.TensorProto, value: float) -> bool:
+    found = onnx.numpy_helper.to_array(tensor)
+    return found.shape == () and abs(float(found) - value) < 1e-6
+
+
 def successor(folder: Path, version: str = "2", shift: float = 0.5) -> Path:
     """The demo's bundle as it would be with another calibration: log odds are higher by ``shift``."""
     shutil.copytree(DEMO_BUNDLE, folder)
+    served = demo_bundle().manifest
+    assert served.decline is not None
+    levels = [of.parameters[1] for of in (served.calibration, served.decline.calibration)]
 
     def shifted(probability: float) -> float:
         return 1.0 / (1.0 + math.exp(-math.log(probability / (1.0 - probability)) - shift))
 
     def of_graph(data: bytes) -> bytes:
         graph = onnx.load_from_string(data)
-        (intercept,) = [each for each in graph.graph.initializer if each.name == "intercept"]
-        value = onnx.numpy_helper.to_array(intercept) + np.float32(shift)
-        intercept.CopyFrom(onnx.numpy_helper.from_array(value, "intercept"))
+        for level in levels:
+            (intercept,) = [each for each in graph.graph.initializer if _is_scalar(each, level)]
+            value = onnx.numpy_helper.to_array(intercept) + np.float32(shift)
+            intercept.CopyFrom(onnx.numpy_helper.from_array(value, intercept.name))
         return graph.SerializeToString()
 
     def of_golden(data: bytes) -> bytes:
         golden = decode_golden(data, GOLDEN_NAME)
         histories = tuple(
-            msgspec.structs.replace(each, probabilities=tuple(map(shifted, each.probabilities)))
+            msgspec.structs.replace(
+                each,
+                probabilities=tuple(map(shifted, each.probabilities)),
+                decline=each.decline
+                and msgspec.structs.replace(
+                    each.decline, probabilities=tuple(map(shifted, each.decline.probabilities))
+                ),
+            )
             for each in golden.histories
         )
         return encode_golden(Golden(histories))

@@ -12,13 +12,13 @@ from tests.faults.sampled_offsets import check_samples
 from tests.faults.shoppers import Sent, Shoppers
 from tests.faults.trial import Ended
 
-USERS = 600
+USERS = 200
 UNCOUNTED = ("erasures", "alerts", "decisions")
 """Counts that depend on when a request to forget somebody was carried out."""
 
 
 class EventTimeTrial:
-    """A month a minute: shoppers come, fall silent for good, and are replaced."""
+    """Two months a minute: shoppers come, fall silent for good, and are replaced."""
 
     settings: Mapping[str, str] = {"mode": "event-time"}
     per_s = 60.0

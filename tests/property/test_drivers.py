@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -59,15 +60,20 @@ def explain(states: list[UserState], *, any_event_returns: bool = False) -> list
 def risk_of(state: UserState) -> float:
     """The user's risk, asked as it is for a score."""
     features = features_at(np.frombuffer(state.running)[np.newaxis], np.array([float(state.scored_ms)]))
-    (risk,) = MODEL.query(np.frombuffer(state.hidden, np.float32)[np.newaxis], features).absence
-    return float(risk)
+    return served_risk(np.frombuffer(state.hidden, np.float32), features)
 
 
 def reference_risk() -> float:
     reference = MODEL.reference
     assert reference is not None
     features = features_at(from_ages(reference.ages[np.newaxis]), np.array([reference.silence_ms]))
-    (risk,) = MODEL.query(reference.hidden[np.newaxis], features).absence
+    return served_risk(reference.hidden, features)
+
+
+def served_risk(hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> float:
+    answers = MODEL.query(hidden[np.newaxis], features)
+    assert answers.decline is not None
+    (risk,) = answers.decline
     return float(risk)
 
 

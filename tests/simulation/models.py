@@ -166,7 +166,7 @@ class Fading(OfDecline):
     silence_grid_ms = tuple(int(days * DAY_MS) for days in (0.5, 2, 5, 11, 23, 40, 90))
     ring_tokens = 9
     terms = DeclineTerms(28 * DAY_MS, ShopMean(0.3, 15.0, 1.5, 10.0), "purchase")
-    loss = LossTerms("spend", 1.25)
+    loss = LossTerms("spend", 0.95)
 
     def query(self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> Answers:
         silence = features[:, _SILENCE].astype(np.float64)
@@ -179,7 +179,7 @@ class Fading(OfDecline):
         days = (now_ms - history.last_ms) / DAY_MS
         risk = _logistic(-3.5 + 2.4 * math.log1p(days) - 0.12 * days + 4.0 * _emptied(history))
         spend = self.usual_spend(history, sums)
-        loss = None if spend is None else min(1.25 * (spend - 30.0 * (1.0 - risk)), spend)
+        loss = None if spend is None else 0.95 * (spend - 30.0 * (1.0 - risk))
         return Foretold(risk, _logistic(0.5 * math.log1p(days) - 2.0), loss)
 
 

@@ -81,8 +81,9 @@ class FullGraph:
         hidden = self._hidden(states)
         features = features_at(running, newest["time"].astype(np.float64))
         feed = {"hidden": hidden, "features": features[:, : len(self._manifest.features)].copy()}
-        probability, *_ = cast(list[npt.NDArray[np.float32]], self._query.run(None, feed))
-        return probability.tolist()
+        absence, *of_decline = cast(list[npt.NDArray[np.float32]], self._query.run(None, feed))
+        risk = absence if self._manifest.definition == "absence" else of_decline[0]
+        return risk.tolist()
 
     def _hidden(self, states: Sequence[PeerState]) -> npt.NDArray[np.float32]:
         users, length = len(states), self._manifest.exact_tokens

@@ -108,7 +108,9 @@ def habit_of(rows: Aggregates, churn_types: ChurnTypes) -> Habit:
     purchases = churn_types == "purchase"
     first = rows[..., COLUMN["first_purchase_time" if purchases else "first_time"]]
     last = rows[..., COLUMN["last_purchase_time" if purchases else "last_time"]]
-    tenure = np.maximum((last - first) / DAY_MS + 1.0, LEAST_TENURE_DAYS)
+    # Who has no first purchase may have a last one here: drivers join parts of two customers.
+    between = np.where(np.isnan(first), 0.0, (last - first) / DAY_MS)
+    tenure = np.maximum(between + 1.0, LEAST_TENURE_DAYS)
     # What came after the last visit has faded the sums, which are as of the last action.
     unfaded = np.exp(_DECAY_A_DAY * (rows[..., COLUMN["last_time"]] - last) / DAY_MS)
     return Habit(

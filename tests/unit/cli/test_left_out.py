@@ -52,7 +52,7 @@ def options(command: str, events: Path) -> list[str]:
         decisions.write_text("")
         return ["--decisions", str(decisions), "--events", str(events)]
     moment = "--from" if command == "backtest" else "--at"
-    return [str(events), "--bundle", str(BUNDLE), moment, at(100)]
+    return [str(events), "--bundle", str(BUNDLE), moment, at(120)]
 
 
 @pytest.mark.parametrize("command", ["score", "uplift", "evaluate", "backtest"])

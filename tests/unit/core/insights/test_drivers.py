@@ -150,5 +150,7 @@ def test_the_demo_bundles_reference_has_the_risk_that_its_manifest_says() -> Non
     stated = bundle.manifest.reference
     assert stated is not None
     features = features_at(from_ages(reference.ages[np.newaxis]), np.array([reference.silence_ms]))
-    (risk,) = OnnxRiskModel(bundle, arena_users=1).query(reference.hidden[np.newaxis], features).absence
+    answers = OnnxRiskModel(bundle, arena_users=1).query(reference.hidden[np.newaxis], features)
+    assert answers.decline is not None
+    (risk,) = answers.decline
     assert log_odds(risk) == pytest.approx(log_odds(stated.probability), abs=1e-4)
