@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from schemas.alert import Alert
@@ -15,8 +17,13 @@ from tests.faults.test_checker import observed_of, reference
 def one_with_alerts() -> bytes:
     """A user whose last alert, of several, is not resolved."""
     effects = reference().kept[ALERTS]
+    count = Counter(effect.key for effect in effects)
     newest = {effect.key: msgspec.json.decode(effect.value or b"", type=Alert) for effect in effects}
-    return next(user for user, alert in newest.items() if user and alert.data.status == "open")
+    return next(
+        user
+        for user, alert in newest.items()
+        if user and alert.data.status == "open" and alert.data.revision > 1 and count[user] > 2
+    )
 
 
 def forgotten() -> tuple[bytes, Observed]:
