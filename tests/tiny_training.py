@@ -126,8 +126,6 @@ def train_decline(out: Path, until_day: float) -> None:
     file = out / MANIFEST_NAME
     manifest = msgspec.structs.replace(
         decode_manifest(file.read_bytes(), str(file)),
-        definition="decline",
-        window_days=20.0,
         expected_loss=ExpectedLoss(method="decline", scale=1.0, edges=BandAmounts(5.0, 20.0, 60.0)),
     )
     file.write_bytes(encode_manifest(manifest))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from streamer.core.history.calendar import Calendar
 from streamer.core.model.answers import Answers
 from streamer.core.model.decline import DeclineTerms
-from streamer.core.model.outlook import NO_OUTLOOK, Outlook
+from streamer.core.model.outlook import Outlook
 from streamer.core.model.reference import ReferencePoint
 from streamer.core.model.risk_model import Encoding, RiskModel
 
@@ -54,13 +54,10 @@ class AbsenceModel:
         return Answers(self.whole.query(hidden, features).absence)
 
     def outlook(
-        self,
-        hidden: npt.NDArray[np.float32],  # noqa: ARG002 - the protocol's
-        features: npt.NDArray[np.float32],  # noqa: ARG002 - the protocol's
-        rings: Sequence[bytes],
-    ) -> list[Outlook]:
-        """Only risk is compared: nothing else is told."""
-        return [NO_OUTLOOK for _ in rings]
+        self, hidden: npt.NDArray[np.float32], features: npt.NDArray[np.float32], rings: Sequence[bytes]
+    ) -> Sequence[Outlook]:
+        """What the whole expects."""
+        return self.whole.outlook(hidden, features, rings)
 
     def forget(self, user_ids: Iterable[str]) -> None:
         """As the whole does."""

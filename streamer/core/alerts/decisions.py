@@ -42,7 +42,8 @@ class Decision(NamedTuple):
     ``transition`` is what was, or would have been, sent, and ``reason`` what brought it about;
     ``obstacle`` says why it was not sent. ``alert_id`` and ``revision`` belong to what was sent. Times are
     epoch milliseconds; ``level`` 1 is the lowest band; ``offset`` is that of the user's newest record.
-    ``absence``, ``loss`` and ``usual`` come with all alerts sent by a model that foretells decline.
+    ``absence``, ``loss`` and ``usual`` come with all alerts sent by a model that foretells decline, save the
+    last one of who is erased.
     ``drivers``, the most important first, and ``outlook`` come with alerts that are open;
     ``next_purchase_ms``, when the next purchase is due, with all alerts sent, where it is known.
     """
